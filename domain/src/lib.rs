@@ -1,1 +1,16 @@
+//! The hearth of Claviger: names, tokens, scopes, roles and the decision. Pure: no clock, no
+//! chance, no I/O; what it needs is passed in.
 
+pub mod access;
+pub mod error;
+pub mod id;
+pub mod name;
+pub mod principal;
+pub mod role;
+pub mod scope;
+pub mod time;
+pub mod token;
+
+pub use error::{BadCredential, Conflict, Error};
+pub use time::{Chance, Clock, UnixMillis};
+pub use token::TokenKind;

@@ -1,0 +1,256 @@
+//! Scopes: what a token may do at most.
+//!
+//! A scope is a word of a dialect; another dialect's word gives nothing, and no scope gives no
+//! right. [`Caps`] is what a set of scopes amounts to: the ceiling that the principal's own rights
+//! are lowered to. Effective right = scope ∩ principal, always.
+//!
+//! Source: Quay `auth/scopes.py`, as `contract/quay.md` section 4.1 lists it.
+
+use crate::role::{OrgRole, Role, words};
+
+words! {
+    /// Whose word a scope is.
+    Dialect, "dialect" {
+        /// Quay's OAuth scopes.
+        Quay = "quay",
+        /// Claviger's own words.
+        Native = "native",
+        /// OpenShift's scopes.
+        Openshift = "openshift",
+        /// Astra's roles.
+        Astra = "astra",
+    }
+}
+
+/// One scope.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Scope {
+    /// Whose word it is.
+    pub dialect: Dialect,
+    /// The word.
+    pub word: Box<str>,
+}
+
+/// The scopes of a token; sorted, without repetition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scopes(Box<[Scope]>);
+
+impl Scopes {
+    /// The scope of app, robot and refresh tokens: all that the principal may do with
+    /// repositories in the registry and by decisions; nothing in the doors that change things.
+    pub const REGISTRY: &str = "registry";
+    /// The scope that lets its holder ask decisions about anyone, if he may.
+    pub const DECIDE: &str = "decide";
+
+    /// The set of `scopes`.
+    pub fn new(scopes: impl IntoIterator<Item = Scope>) -> Self {
+        let mut scopes: Vec<_> = scopes.into_iter().collect();
+        scopes.sort();
+        scopes.dedup();
+        Self(scopes.into())
+    }
+
+    /// The one scope of app, robot and refresh tokens.
+    pub fn registry() -> Self {
+        Self::new([Scope { dialect: Dialect::Native, word: Self::REGISTRY.into() }])
+    }
+
+    /// A set of Quay's scopes.
+    pub fn quay(words: impl IntoIterator<Item = QuayScope>) -> Self {
+        Self::new(
+            words.into_iter().map(|w| Scope { dialect: Dialect::Quay, word: w.as_str().into() }),
+        )
+    }
+
+    /// Each scope.
+    pub fn iter(&self) -> impl Iterator<Item = &Scope> {
+        self.0.iter()
+    }
+
+    /// Whether there is none, and so no right.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether `word` of `dialect` is among them.
+    pub fn has(&self, dialect: Dialect, word: &str) -> bool {
+        self.0.iter().any(|s| s.dialect == dialect && &*s.word == word)
+    }
+
+    /// What they amount to. One unknown word of Quay's makes its whole set empty, as upstream.
+    pub fn caps(&self) -> Caps {
+        let mut caps = Caps::NONE;
+        for scope in &self.0 {
+            match (scope.dialect, &*scope.word) {
+                (Dialect::Native, Self::REGISTRY) => caps.raise(Caps::REGISTRY),
+                (Dialect::Native, Self::DECIDE) => caps.decide = true,
+                (Dialect::Quay, word) => match word.parse::<QuayScope>() {
+                    Ok(word) => caps.raise(word.caps()),
+                    Err(_) => return Caps::NONE,
+                },
+                _ => {}
+            }
+        }
+        caps
+    }
+}
+
+words! {
+    /// Quay's OAuth scopes, in the order in which its consent page lists them.
+    QuayScope, "scope" {
+        /// View all visible repositories.
+        RepoRead = "repo:read",
+        /// Read/Write to any accessible repositories.
+        RepoWrite = "repo:write",
+        /// Administer Repositories.
+        RepoAdmin = "repo:admin",
+        /// Create Repositories.
+        RepoCreate = "repo:create",
+        /// Read User Information.
+        UserRead = "user:read",
+        /// Administer User.
+        UserAdmin = "user:admin",
+        /// Administer Organization.
+        OrgAdmin = "org:admin",
+        /// Super User Access.
+        SuperUser = "super:user",
+    }
+}
+
+impl QuayScope {
+    /// Reads a scope string: words separated by single spaces or commas. One unknown word makes
+    /// the whole set empty.
+    pub fn parse_set(text: &str) -> Vec<Self> {
+        let words = text.split([' ', ',']).map(str::parse).collect::<Result<Vec<Self>, _>>();
+        let mut words = words.unwrap_or_default();
+        words.sort_unstable();
+        words.dedup();
+        words
+    }
+
+    /// Whether holding this scope covers `asked`, when earlier grants are weighed.
+    pub fn implies(self, asked: Self) -> bool {
+        use QuayScope::{RepoAdmin, RepoRead, RepoWrite};
+        self == asked
+            || matches!((self, asked), (RepoWrite, RepoRead) | (RepoAdmin, RepoWrite | RepoRead))
+    }
+
+    /// What it amounts to.
+    pub fn caps(self) -> Caps {
+        let none = Caps::NONE;
+        match self {
+            Self::RepoRead => Caps { repo: Some(Role::Read), ..none },
+            Self::RepoWrite => Caps { repo: Some(Role::Write), ..none },
+            Self::RepoAdmin => Caps { repo: Some(Role::Admin), ..none },
+            Self::RepoCreate => Caps { org: Some(OrgRole::Creator), ..none },
+            Self::UserRead => Caps { user: UserCap::Read, ..none },
+            Self::UserAdmin => Caps { user: UserCap::Admin, ..none },
+            Self::OrgAdmin => Caps { org: Some(OrgRole::Admin), ..none },
+            Self::SuperUser => Caps { superuser: true, ..none },
+        }
+    }
+}
+
+/// What a token may do with its user's own account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UserCap {
+    /// Nothing.
+    None,
+    /// Read it.
+    Read,
+    /// Change it and its tokens.
+    Admin,
+}
+
+/// The ceiling that a credential puts on its principal's rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// The highest role on repositories; `None`: nothing with them, not even what is public.
+    pub repo: Option<Role>,
+    /// The highest role in organisations and in one's own namespace.
+    pub org: Option<OrgRole>,
+    /// The user's own account.
+    pub user: UserCap,
+    /// Whether superuser rights count.
+    pub superuser: bool,
+    /// Whether decisions about others may be asked.
+    pub decide: bool,
+}
+
+impl Caps {
+    /// No right at all.
+    pub const NONE: Self =
+        Self { repo: None, org: None, user: UserCap::None, superuser: false, decide: false };
+    /// A session or a password: all that the user may do.
+    pub const DIRECT: Self = Self {
+        repo: Some(Role::Admin),
+        org: Some(OrgRole::Admin),
+        user: UserCap::Admin,
+        superuser: true,
+        decide: true,
+    };
+    /// App, robot and refresh tokens: repositories, and making them by a push.
+    pub const REGISTRY: Self = Self {
+        repo: Some(Role::Admin),
+        org: Some(OrgRole::Admin),
+        user: UserCap::None,
+        superuser: true,
+        decide: false,
+    };
+
+    /// Raises this ceiling to where `other` is higher.
+    pub fn raise(&mut self, other: Self) {
+        self.repo = self.repo.max(other.repo);
+        self.org = self.org.max(other.org);
+        self.user = self.user.max(other.user);
+        self.superuser |= other.superuser;
+        self.decide |= other.decide;
+    }
+
+    /// The lower of both ceilings in each respect.
+    #[must_use]
+    pub fn meet(self, other: Self) -> Self {
+        Self {
+            repo: self.repo.min(other.repo),
+            org: self.org.min(other.org),
+            user: self.user.min(other.user),
+            superuser: self.superuser && other.superuser,
+            decide: self.decide && other.decide,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_unknown_word_makes_the_set_empty() {
+        assert_eq!(
+            QuayScope::parse_set("repo:read,user:read"),
+            [QuayScope::RepoRead, QuayScope::UserRead]
+        );
+        for bad in ["", "repo:read nope", "repo:read  user:read", "REPO:READ"] {
+            assert!(QuayScope::parse_set(bad).is_empty(), "{bad:?}");
+        }
+        let stored = Scopes::new([
+            Scope { dialect: Dialect::Quay, word: "repo:read".into() },
+            Scope { dialect: Dialect::Quay, word: "nope".into() },
+        ]);
+        assert_eq!(stored.caps(), Caps::NONE);
+    }
+
+    #[test]
+    fn another_dialects_word_gives_nothing() {
+        let foreign = Scopes::new([Scope { dialect: Dialect::Astra, word: "repo:admin".into() }]);
+        assert_eq!(foreign.caps(), Caps::NONE);
+        assert_eq!(Scopes::default().caps(), Caps::NONE);
+    }
+
+    #[test]
+    fn caps_take_the_strongest_scope_of_each_kind() {
+        let caps = Scopes::quay([QuayScope::RepoRead, QuayScope::RepoWrite]).caps();
+        assert_eq!(caps, Caps { repo: Some(Role::Write), ..Caps::NONE });
+        assert_eq!(caps.meet(Caps::DIRECT), caps);
+    }
+}
