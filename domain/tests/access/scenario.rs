@@ -76,10 +76,12 @@ fn run_line(world: &mut World, line: &str) -> Result<(), String> {
             for grant in grants.split(',') {
                 let role = |word: &str| word.parse().map_err(|e| format!("{word} {e}"));
                 match grant.split_whitespace().collect::<Vec<_>>()[..] {
-                    ["team", team, word] => {
-                        world.grant_team(repo.trim_end_matches(':'), team, role(word)?);
+                    ["team", team, given] => {
+                        world.grant_team(repo.trim_end_matches(':'), team, role(given)?);
                     }
-                    [user, word] => world.grant_user(repo.trim_end_matches(':'), user, role(word)?),
+                    [user, given] => {
+                        world.grant_user(repo.trim_end_matches(':'), user, role(given)?);
+                    }
                     _ => return Err("a grant is NAME ROLE or team NAME ROLE".into()),
                 }
             }
