@@ -1,0 +1,117 @@
+//! Who is calling, with which credential, and what that credential may do at most.
+//!
+//! Made by [`crate::authn`] alone. What a caller may do to a thing is asked of the decision
+//! ([`crate::facts`]); what changes data asks for a proof, such as [`FreshUser`].
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use claviger_domain::{
+    Error, TokenKind, UnixMillis,
+    access::Standing,
+    id::{ApplicationId, PrincipalId, RequestId, SessionId, TokenId},
+    principal::{PrincipalFacts, PrincipalKind},
+    scope::{Caps, Scopes},
+};
+
+/// With what somebody proved who he is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// A signed-in session.
+    Session {
+        /// Its id, as lists and the audit name it.
+        id: SessionId,
+        /// When the password was last given.
+        signed_in_at: UnixMillis,
+    },
+    /// A token.
+    Token {
+        /// Its id.
+        id: TokenId,
+        /// What it is.
+        kind: TokenKind,
+        /// The OAuth application it was given to.
+        application: Option<ApplicationId>,
+        /// The token it was minted with.
+        parent: Option<TokenId>,
+        /// What it may do at most.
+        scopes: Scopes,
+    },
+    /// A user name and its password.
+    Password,
+}
+
+/// Somebody whose credential was accepted.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Whom he acts for.
+    pub principal: Arc<PrincipalFacts>,
+    /// What he came with.
+    pub credential: Credential,
+    /// What the credential may do at most.
+    pub caps: Caps,
+    /// What the settings make of the principal.
+    pub standing: Standing,
+}
+
+/// Where a request came from; part of every audit row.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The door, such as `quay` or `registry`; `program` for the program on the store.
+    pub door: &'static str,
+    /// The client's address.
+    pub address: Option<IpAddr>,
+    /// The request, as the logs name it.
+    pub request_id: RequestId,
+}
+
+/// The proof that a user is calling who gave his password a moment ago, or whose token needs
+/// none. Only [`Caller::fresh_user`] makes it.
+#[derive(Clone, Debug)]
+pub struct FreshUser {
+    principal: Arc<PrincipalFacts>,
+}
+
+impl FreshUser {
+    /// The user.
+    pub fn id(&self) -> PrincipalId {
+        self.principal.id
+    }
+
+    /// What is known about the user.
+    pub fn principal(&self) -> &Arc<PrincipalFacts> {
+        &self.principal
+    }
+}
+
+impl Caller {
+    /// Whether a person is calling, and not a robot.
+    pub fn is_user(&self) -> bool {
+        self.principal.kind == PrincipalKind::User
+    }
+
+    /// The id of the token that he came with.
+    pub fn token(&self) -> Option<TokenId> {
+        match &self.credential {
+            Credential::Token { id, .. } => Some(*id),
+            Credential::Session { .. } | Credential::Password => None,
+        }
+    }
+
+    /// The proof of a fresh sign-in at `now`: a session whose password was given at most `timeout`
+    /// ago, or a credential that has no sign-in to be fresh (a bearer token, a password).
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] for a robot, [`Error::StaleLogin`] for an old session.
+    pub fn fresh_user(&self, now: UnixMillis, timeout: Duration) -> Result<FreshUser, Error> {
+        if !self.is_user() {
+            return Err(Error::Unauthenticated);
+        }
+        if let Credential::Session { signed_in_at, .. } = self.credential {
+            let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
+            if now > signed_in_at.plus_ms(timeout_ms) {
+                return Err(Error::StaleLogin);
+            }
+        }
+        Ok(FreshUser { principal: Arc::clone(&self.principal) })
+    }
+}
