@@ -1,1 +1,46 @@
+//! The cellar of Claviger: SQL, migrations and the change feed. One file a noun; `db` is the seam
+//! that knows the two engines, `pool` the threads that own the connections.
 
+pub mod audit;
+pub mod db;
+pub mod feed;
+pub mod migrate;
+pub mod pool;
+mod postgres;
+pub mod principals;
+mod queue;
+pub mod repositories;
+mod sqlite;
+pub mod teams;
+pub mod tokens;
+
+pub use db::{Param, Query, Row, Stmt, StoreError, Touched, Tx};
+pub use pool::{Db, Memory, Target};
+pub use postgres::PostgresAddress;
+
+/// Checks that the engine understands every statement of the store; the names of those that it
+/// does not, with the reason.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
+    let files = [
+        ("audit", audit::ALL),
+        ("feed", feed::ALL),
+        ("migrate", migrate::ALL),
+        ("principals", principals::ALL),
+        ("repositories", repositories::ALL),
+        ("teams", teams::ALL),
+        ("tokens", tokens::ALL),
+    ];
+    let mut connection = target.reader()?;
+    let mut bad = Vec::new();
+    for (file, statements) in files {
+        for (name, stmt) in statements {
+            if let Err(error) = connection.prepare(stmt) {
+                bad.push(format!("{file}::{name}: {error:?}"));
+            }
+        }
+    }
+    Ok(bad)
+}
