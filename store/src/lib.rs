@@ -33,14 +33,13 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
         ("teams", teams::ALL),
         ("tokens", tokens::ALL),
     ];
-    let mut connection = target.reader()?;
-    let mut bad = Vec::new();
-    for (file, statements) in files {
-        for (name, stmt) in statements {
-            if let Err(error) = connection.prepare(stmt) {
-                bad.push(format!("{file}::{name}: {error:?}"));
-            }
-        }
-    }
-    Ok(bad)
+    pool::apart(|| {
+        let mut connection = target.reader()?;
+        let statements = files.iter().flat_map(|(file, all)| all.iter().map(move |s| (file, s)));
+        let bad = statements.filter_map(|(file, (name, stmt))| {
+            let error = connection.prepare(stmt).err()?;
+            Some(format!("{file}::{name}: {error:?}"))
+        });
+        Ok(bad.collect())
+    })
 }

@@ -143,9 +143,13 @@ impl Db {
         chance: Arc<dyn Chance>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
-        let mut writer = target.writer()?;
-        migrate::migrate(&mut writer)?;
-        let feed = Arc::new(Feed::new(feed::position(&mut writer)?, memory));
+        let (writer, position) = apart(|| {
+            let mut writer = target.writer()?;
+            migrate::migrate(&mut writer)?;
+            let position = feed::position(&mut writer)?;
+            Ok((writer, position))
+        })?;
+        let feed = Arc::new(Feed::new(position, memory));
         let reads = Arc::new(Queue::new(WAITING));
         let writes = Arc::new(Queue::new(WAITING));
         let mut threads = Vec::new();
@@ -258,6 +262,14 @@ fn guarded<T>(f: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
 
 fn closed() -> StoreError {
     StoreError::Unavailable("the store is closed".into())
+}
+
+/// Runs `work` on a thread of its own and waits for it: the PostgreSQL driver must not be used on a
+/// thread that drives asynchronous work.
+pub(crate) fn apart<T: Send>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send,
+) -> Result<T, StoreError> {
+    std::thread::scope(|scope| scope.spawn(work).join().unwrap_or(Err(StoreError::Panicked)))
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {

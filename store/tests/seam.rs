@@ -45,9 +45,14 @@ fn targets(name: &str, folder: &std::path::Path) -> Vec<Target> {
     let mut targets = vec![Target::Sqlite(folder.join("claviger.db"))];
     #[expect(clippy::disallowed_methods, reason = "the tests' own variable")]
     if let Ok(url) = std::env::var("TEST_POSTGRES_URL") {
-        let mut admin = postgres::Client::connect(&url, postgres::NoTls).unwrap();
-        admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).unwrap();
-        admin.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
+        std::thread::scope(|scope| {
+            let made = scope.spawn(|| {
+                let mut admin = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+                admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).unwrap();
+                admin.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
+            });
+            made.join().unwrap();
+        });
         let (server, _) = url.rsplit_once('/').unwrap();
         targets.push(Target::Postgres(format!("{server}/{name}").parse().unwrap()));
     }
