@@ -17,6 +17,7 @@ use std::{
 
 use claviger_domain::name::Namespace;
 use claviger_service::Settings;
+use claviger_store::PostgresAddress;
 
 use self::value::Given;
 pub(crate) use self::value::parse_duration;
@@ -54,20 +55,20 @@ pub(crate) struct Secrets {
 pub(crate) enum Database {
     /// A file in the data folder.
     Sqlite,
-    /// A PostgreSQL server; the URL may hold a password.
-    Postgres(String),
+    /// A PostgreSQL server.
+    Postgres(PostgresAddress),
 }
 
 impl FromStr for Database {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "sqlite" => Ok(Self::Sqlite),
             url if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-                Ok(Self::Postgres(url.to_owned()))
+                url.parse().map(Self::Postgres).map_err(|e| format!("cannot be used: {e}"))
             }
-            _ => Err("must be `sqlite` or `postgres://user:password@host/database`"),
+            _ => Err("must be `sqlite` or `postgres://user:password@host/database`".to_owned()),
         }
     }
 }

@@ -4,7 +4,9 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod files;
 mod telemetry;
+mod tls;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,127 @@
+//! Files and folders of the program: the data folder, its lock, what came by file or standard
+//! input.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io::{self, BufRead, Read},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// The database in the data folder.
+pub(crate) const DATABASE: &str = "claviger.db";
+/// The master key in the data folder.
+pub(crate) const MASTER_KEY: &str = "master.key";
+const LOCK: &str = "serve.lock";
+
+/// Makes the data folder if it is missing, for its owner alone.
+///
+/// # Errors
+/// One sentence.
+pub(crate) fn make_folder(path: &Path) -> Result<(), String> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| format!("cannot make the data folder {}: {error}", path.display()))
+}
+
+/// The right to be the one server of a data folder; ends with the process.
+pub(crate) struct Lock {
+    _file: File,
+}
+
+/// Takes the lock of the data folder.
+///
+/// # Errors
+/// One sentence, when another server holds it.
+pub(crate) fn lock(folder: &Path) -> Result<Lock, String> {
+    let path = folder.join(LOCK);
+    let open = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+    let file = open.map_err(|error| format!("cannot open {}: {error}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock { _file: file }),
+        Err(TryLockError::WouldBlock) => Err(format!(
+            "another `claviger serve` runs on {}; stop it, or give this one its own `--data-dir`",
+            folder.display()
+        )),
+        Err(TryLockError::Error(error)) => Err(format!("cannot lock {}: {error}", path.display())),
+    }
+}
+
+/// Whether anybody but the owner may read or enter `path`.
+pub(crate) fn is_open_to_others(path: &Path) -> io::Result<bool> {
+    Ok(fs::metadata(path)?.mode() & 0o077 != 0)
+}
+
+/// One line: a password, from `file` or standard input.
+///
+/// # Errors
+/// One sentence.
+pub(crate) fn read_password(file: Option<&PathBuf>) -> Result<String, String> {
+    const LONGEST: u64 = 4096;
+    let (source, mut input): (String, Box<dyn BufRead>) = match file {
+        Some(path) => {
+            let open = File::open(path)
+                .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            (path.display().to_string(), Box::new(io::BufReader::new(open.take(LONGEST))))
+        }
+        None => ("standard input".to_owned(), Box::new(io::stdin().lock().take(LONGEST))),
+    };
+    let mut line = String::new();
+    input.read_line(&mut line).map_err(|error| format!("cannot read {source}: {error}"))?;
+    let line = line.strip_suffix('\n').unwrap_or(&line);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() {
+        return Err(format!("there is no password on {source}: give it as one line"));
+    }
+    Ok(line.to_owned())
+}
+
+/// The name of the system's user who runs this, for the audit.
+pub(crate) fn system_user() -> String {
+    let Ok(meta) = fs::metadata("/proc/self") else { return "unknown".to_owned() };
+    let uid = meta.uid().to_string();
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| format!("uid {uid}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folder_is_for_its_owner_and_has_one_server() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("a/b");
+        make_folder(&data).unwrap();
+        make_folder(&data).unwrap();
+        assert!(!is_open_to_others(&data).unwrap());
+        let held = lock(&data).unwrap();
+        assert!(lock(&data).err().unwrap().contains("another `claviger serve` runs on"));
+        drop(held);
+        assert!(lock(&data).is_ok());
+    }
+
+    #[test]
+    fn password_is_one_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("password");
+        for (text, expected) in [("secret\n", "secret"), ("a b \r\nmore\n", "a b "), ("x", "x")] {
+            fs::write(&file, text).unwrap();
+            assert_eq!(read_password(Some(&file)).as_deref(), Ok(expected));
+        }
+        fs::write(&file, "\n").unwrap();
+        assert!(read_password(Some(&file)).is_err());
+    }
+
+    #[test]
+    fn system_user_has_a_name() {
+        assert!(!system_user().is_empty());
+    }
+}
