@@ -1,0 +1,3 @@
+//! The tests of the whole. One program, so that it is linked once.
+
+mod house;
