@@ -1,1 +1,21 @@
+//! The front rooms of Claviger: one door for each dialect, and the porch that they share.
+//!
+//! A request passes [`server`] (connections, TLS), [`routes`] (which door), the porch (request id,
+//! client address, limits, headers, one log line) and then its door, which alone decides the order
+//! of checks and the words. Nothing here knows the store.
 
+pub mod client_ip;
+pub mod cross_site;
+pub mod headers;
+pub mod health;
+pub mod limit;
+pub mod log;
+pub mod metrics;
+pub mod origin;
+pub mod porch;
+pub mod routes;
+pub mod server;
+
+pub use origin::Visit;
+pub use porch::Porch;
+pub use routes::{Door, Face, Routes, Site};

@@ -1,0 +1,183 @@
+//! `/metrics`: counters in Prometheus' text format.
+//!
+//! Labels are bounded: doors and route templates come from the route table, statuses are classes.
+//! Recording is a few atomic additions; nothing is locked on the way of a request.
+
+use std::{
+    fmt::Write as _,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+/// Upper bounds of the latency buckets, in microseconds, with the label of each in seconds.
+const BUCKETS: [(u64, &str); 12] = [
+    (250, "0.00025"),
+    (500, "0.0005"),
+    (1_000, "0.001"),
+    (2_500, "0.0025"),
+    (5_000, "0.005"),
+    (10_000, "0.01"),
+    (25_000, "0.025"),
+    (50_000, "0.05"),
+    (100_000, "0.1"),
+    (500_000, "0.5"),
+    (1_000_000, "1"),
+    (5_000_000, "5"),
+];
+
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// What was counted for one route.
+#[derive(Default)]
+pub struct RouteStats {
+    classes: [AtomicU64; CLASSES.len()],
+    buckets: [AtomicU64; BUCKETS.len()],
+    count: AtomicU64,
+    micros: AtomicU64,
+}
+
+impl RouteStats {
+    /// Counts one answer.
+    pub(crate) fn record(&self, status: u16, took: Duration) {
+        let class = usize::from(status / 100).saturating_sub(1);
+        if let Some(class) = self.classes.get(class) {
+            class.fetch_add(1, Relaxed);
+        }
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BUCKETS.iter().position(|(bound, _)| micros <= *bound);
+        if let Some(bucket) = bucket.and_then(|at| self.buckets.get(at)) {
+            bucket.fetch_add(1, Relaxed);
+        }
+        self.count.fetch_add(1, Relaxed);
+        self.micros.fetch_add(micros, Relaxed);
+    }
+}
+
+struct Route {
+    labels: String,
+    stats: Arc<RouteStats>,
+}
+
+/// Numbers of another part of the program, appended as text.
+type Source = Box<dyn Fn(&mut String) + Send + Sync>;
+
+/// Everything that is counted.
+#[derive(Default)]
+pub struct Metrics {
+    routes: Mutex<Vec<Route>>,
+    sources: Mutex<Vec<Source>>,
+    connections: AtomicU64,
+}
+
+impl Metrics {
+    /// Adds what `source` writes, in the same format, to each answer.
+    pub fn add_source(&self, source: impl Fn(&mut String) + Send + Sync + 'static) {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(source));
+    }
+
+    /// The counters of one route; called once, when a door opens.
+    pub(crate) fn route(&self, door: &'static str, template: &str) -> Arc<RouteStats> {
+        let labels = format!("door=\"{door}\",route=\"{template}\"");
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = routes.iter().find(|route| route.labels == labels) {
+            return Arc::clone(&known.stats);
+        }
+        let stats = Arc::<RouteStats>::default();
+        routes.push(Route { labels, stats: Arc::clone(&stats) });
+        stats
+    }
+
+    /// How many connections are open.
+    pub(crate) fn connections(&self) -> &AtomicU64 {
+        &self.connections
+    }
+
+    /// All numbers as text. Routes that nobody asked for are left out.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+
+    fn write(&self, out: &mut String) {
+        let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = || routes.iter().filter(|route| route.stats.count.load(Relaxed) > 0);
+        head(out, "claviger_http_requests_total", "counter", "Answers by door, route and class.");
+        for Route { labels, stats } in used() {
+            for (class, count) in CLASSES.iter().zip(&stats.classes) {
+                let count = count.load(Relaxed);
+                if count > 0 {
+                    line(
+                        out,
+                        format_args!(
+                            "claviger_http_requests_total{{{labels},status=\"{class}\"}} {count}"
+                        ),
+                    );
+                }
+            }
+        }
+        let name = "claviger_http_request_duration_seconds";
+        head(out, name, "histogram", "Time from the head of a request to its answer.");
+        for Route { labels, stats } in used() {
+            let mut sum = 0;
+            for ((_, bound), bucket) in BUCKETS.iter().zip(&stats.buckets) {
+                sum += bucket.load(Relaxed);
+                line(out, format_args!("{name}_bucket{{{labels},le=\"{bound}\"}} {sum}"));
+            }
+            let count = stats.count.load(Relaxed).max(sum);
+            line(out, format_args!("{name}_bucket{{{labels},le=\"+Inf\"}} {count}"));
+            let micros = stats.micros.load(Relaxed);
+            let (whole, rest) = (micros / 1_000_000, micros % 1_000_000);
+            line(out, format_args!("{name}_sum{{{labels}}} {whole}.{rest:06}"));
+            line(out, format_args!("{name}_count{{{labels}}} {count}"));
+        }
+        head(out, "claviger_http_connections", "gauge", "Open connections.");
+        let open = self.connections.load(Relaxed);
+        line(out, format_args!("claviger_http_connections {open}"));
+        for source in &*self.sources.lock().unwrap_or_else(PoisonError::into_inner) {
+            source(out);
+        }
+    }
+}
+
+/// The two lines that introduce a metric.
+pub fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+    line(out, format_args!("# HELP {name} {help}\n# TYPE {name} {kind}"));
+}
+
+fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(out, "{text}"); // writing to a string cannot fail
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_counted_by_class_and_time() {
+        let metrics = Metrics::default();
+        let stats = metrics.route("quay", "/api/v1/user/");
+        metrics.route("quay", "/never/asked");
+        stats.record(200, Duration::from_micros(300));
+        stats.record(404, Duration::from_millis(20));
+        stats.record(499, Duration::from_secs(9));
+        let text = metrics.text();
+        let labels = "door=\"quay\",route=\"/api/v1/user/\"";
+        for line in [
+            format!("claviger_http_requests_total{{{labels},status=\"2xx\"}} 1"),
+            format!("claviger_http_requests_total{{{labels},status=\"4xx\"}} 2"),
+            format!("claviger_http_request_duration_seconds_bucket{{{labels},le=\"0.00025\"}} 0"),
+            format!("claviger_http_request_duration_seconds_bucket{{{labels},le=\"0.0005\"}} 1"),
+            format!("claviger_http_request_duration_seconds_bucket{{{labels},le=\"5\"}} 2"),
+            format!("claviger_http_request_duration_seconds_bucket{{{labels},le=\"+Inf\"}} 3"),
+            format!("claviger_http_request_duration_seconds_sum{{{labels}}} 9.020300"),
+            format!("claviger_http_request_duration_seconds_count{{{labels}}} 3"),
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+        }
+        assert!(!text.contains("/never/asked"));
+    }
+}

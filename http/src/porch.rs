@@ -1,0 +1,135 @@
+//! What every request passes before its door, and every answer on its way out.
+
+use std::{
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Instant,
+};
+
+use axum::{
+    body::Body,
+    extract::{MatchedPath, Request, State},
+    middleware::Next,
+    response::Response,
+};
+use claviger_domain::{id::RequestId, time::Chance};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CONTENT_LENGTH, EXPECT},
+};
+use ipnet::IpNet;
+
+use crate::{
+    Visit, client_ip,
+    headers::complete,
+    limit::Limited,
+    log::{Cause, Line},
+    metrics::{Metrics, RouteStats},
+    origin::Peer,
+    routes::{Face, RouteLine},
+};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the porch needs to know.
+pub struct Porch {
+    /// `http.body_limit`, in bytes.
+    pub body_limit: usize,
+    /// `http.trusted_proxies`.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Where request ids come from.
+    pub chance: Arc<dyn Chance>,
+    /// Where requests are counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The porch as one door has it.
+pub(crate) struct Entry {
+    porch: Arc<Porch>,
+    door: &'static str,
+    face: Arc<dyn Face>,
+    routes: HashMap<Box<str>, (Arc<str>, Arc<RouteStats>)>,
+    no_route: (Arc<str>, Arc<RouteStats>),
+}
+
+impl Entry {
+    pub(crate) fn new(
+        porch: Arc<Porch>,
+        door: &'static str,
+        face: Arc<dyn Face>,
+        lines: &[RouteLine],
+    ) -> Self {
+        let counted = |route: &str| (route.into(), porch.metrics.route(door, route));
+        let routes = lines
+            .iter()
+            .map(|line| (line.template.replace("*}", "}").into(), counted(line.template)))
+            .collect();
+        let no_route = counted("");
+        Self { porch, door, face, routes, no_route }
+    }
+}
+
+/// The middleware of every door.
+pub(crate) async fn enter(
+    State(entry): State<Arc<Entry>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let porch = &entry.porch;
+    let address = request.extensions().get::<Peer>().map(|peer| {
+        client_ip::client_address(peer.0.ip(), request.headers(), &porch.trusted_proxies)
+    });
+    let visit = Visit::new(entry.door, RequestId::random(&*porch.chance), address);
+    let known = request.extensions().get::<MatchedPath>();
+    let (route, stats) =
+        known.and_then(|path| entry.routes.get(path.as_str())).unwrap_or(&entry.no_route).clone();
+    let mut line = Line {
+        visit: visit.clone(),
+        door: entry.door,
+        method: request.method().clone(),
+        route,
+        stats,
+        started: Instant::now(),
+        ended: None,
+    };
+    request.extensions_mut().insert(visit.clone());
+
+    let too_large = announced(request.headers()).is_some_and(|size| size > porch.body_limit);
+    let waits = request.headers().contains_key(EXPECT);
+    let request = request.map(|body| Body::new(Limited::new(body, porch.body_limit, waits)));
+    let mut response = if too_large {
+        drop(request);
+        entry.face.too_large()
+    } else {
+        caught(next.run(request)).await.unwrap_or_else(|cause| {
+            let mut response = entry.face.internal();
+            response.extensions_mut().insert(cause);
+            response
+        })
+    };
+
+    complete(response.headers_mut());
+    if let Ok(id) = HeaderValue::from_str(visit.request_id().as_str()) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    line.ended = Some((response.status(), response.extensions().get::<Cause>().cloned()));
+    response
+}
+
+/// The size of the body that the client announces.
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The outcome of `work`, or that it panicked. What it panicked with is left to the panic hook.
+async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Cause> {
+    let mut work = pin!(work);
+    std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(_) => Poll::Ready(Err(Cause::word("panic"))),
+    })
+    .await
+}
