@@ -12,6 +12,7 @@ use claviger_domain::{
     principal::{PrincipalFacts, PrincipalKind},
     scope::{Caps, Scopes},
 };
+use claviger_store::audit::Actor;
 
 /// With what somebody proved who he is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +65,22 @@ pub struct Origin {
     pub request_id: RequestId,
 }
 
+impl Origin {
+    /// Nobody who is known, as the audit names him.
+    pub fn nobody(&self) -> Actor {
+        Actor {
+            id: None,
+            name: String::new(),
+            credential: "none",
+            credential_id: None,
+            credential_minter: None,
+            door: self.door,
+            address: self.address.map(|address| address.to_string()),
+            request_id: Some(self.request_id),
+        }
+    }
+}
+
 /// The proof that a user is calling who gave his password a moment ago, or whose token needs
 /// none. Only [`Caller::fresh_user`] makes it.
 #[derive(Clone, Debug)]
@@ -87,6 +104,25 @@ impl Caller {
     /// Whether a person is calling, and not a robot.
     pub fn is_user(&self) -> bool {
         self.principal.kind == PrincipalKind::User
+    }
+
+    /// Who is calling, as the audit names him.
+    pub fn actor(&self, origin: &Origin) -> Actor {
+        let (credential, credential_id, credential_minter) = match &self.credential {
+            Credential::Session { id, .. } => ("session", Some(id.to_string()), None),
+            Credential::Token { id, kind, parent, .. } => {
+                (kind.as_str(), Some(id.to_string()), parent.map(|parent| parent.to_string()))
+            }
+            Credential::Password => ("password", None, None),
+        };
+        Actor {
+            id: Some(self.principal.id),
+            name: self.principal.name.to_string(),
+            credential,
+            credential_id,
+            credential_minter,
+            ..origin.nobody()
+        }
     }
 
     /// The id of the token that he came with.

@@ -1,8 +1,13 @@
 //! The kitchen of Claviger: use cases, who is calling, caches, signing and the work in the
 //! background. It knows nothing of HTTP, and SQL only through `claviger_store`.
 
+mod access;
+pub mod app;
 pub mod caller;
+pub mod facts;
 pub mod settings;
 
+pub use access::NamespaceAdmin;
+pub use app::{App, Opened};
 pub use caller::{Caller, Credential, FreshUser, Origin};
 pub use settings::Settings;

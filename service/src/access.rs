@@ -1,0 +1,121 @@
+//! What a caller may do: gathers the facts and asks `domain::access`, which decides.
+
+use claviger_domain::{
+    Error,
+    access::{Act, NamespaceFacts, Permit, Standing, namespace_role, permit},
+    id::PrincipalId,
+    name::RepoName,
+    principal::PrincipalFacts,
+    role::OrgRole,
+    scope::Caps,
+};
+
+use crate::{
+    app::App,
+    caller::Caller,
+    facts::{About, Gathered},
+};
+
+impl App {
+    /// What the settings make of a principal.
+    pub(crate) fn standing(&self, principal: &PrincipalFacts) -> Standing {
+        let quay = &self.settings.quay;
+        let user = principal.owner.is_none();
+        Standing {
+            superuser: principal.superuser || (user && quay.names_superuser(&principal.name)),
+            full_access: quay.feature_superusers_full_access,
+            global_readonly: user && quay.names_global_readonly(&principal.name),
+        }
+    }
+
+    async fn gather(&self, caller: Option<&Caller>, about: About<'_>) -> Result<Gathered, Error> {
+        let principal = caller.map(|caller| caller.principal.id);
+        let caps = caller.map_or(Caps::NONE, |caller| caller.caps);
+        self.facts.gather(&self.db, principal, about, caps, |facts| self.standing(facts)).await
+    }
+
+    /// All that a decision about the repository `name` looks at; `None`: nobody is calling.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it could not be read (so for all of this file).
+    pub async fn about_repo(
+        &self,
+        caller: Option<&Caller>,
+        name: &RepoName,
+    ) -> Result<Gathered, Error> {
+        self.gather(caller, About::Repo(name.as_str())).await
+    }
+
+    /// All that a decision about the namespace `name` looks at.
+    ///
+    /// # Errors
+    /// As [`App::about_repo`].
+    pub async fn about_namespace(
+        &self,
+        caller: Option<&Caller>,
+        name: &str,
+    ) -> Result<Gathered, Error> {
+        self.gather(caller, About::Namespace(name)).await
+    }
+
+    /// The proof that `caller` may do `A` to the repository `name`, whether it exists or not (then
+    /// its namespace decides, so that a stranger learns nothing).
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::Denied`].
+    pub async fn permit<A: Act>(
+        &self,
+        caller: Option<&Caller>,
+        name: &RepoName,
+    ) -> Result<Permit<A>, Error> {
+        let gathered = self.about_repo(caller, name).await?;
+        let acl = gathered.acl.as_deref();
+        permit::<A>(&gathered.asker(), name, gathered.namespace, acl)
+    }
+
+    /// The proof that `caller` administers the namespace `name`.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::Denied`]; a namespace that does not exist is refused
+    /// like another's.
+    pub async fn permit_namespace(
+        &self,
+        caller: Option<&Caller>,
+        name: &str,
+    ) -> Result<NamespaceAdmin, Error> {
+        let by = caller.ok_or(Error::Unauthenticated)?.principal.id;
+        let gathered = self.about_namespace(caller, name).await?;
+        let admin = |facts: &NamespaceFacts| {
+            namespace_role(&gathered.asker(), *facts) == Some(OrgRole::Admin)
+        };
+        match gathered.namespace.filter(admin) {
+            Some(on) => Ok(NamespaceAdmin { on, name: name.to_owned(), by }),
+            None => Err(Error::denied("administer", name)),
+        }
+    }
+}
+
+/// The proof that somebody administers a namespace. Only [`App::permit_namespace`] makes it.
+#[derive(Clone, Debug)]
+pub struct NamespaceAdmin {
+    on: NamespaceFacts,
+    name: String,
+    by: PrincipalId,
+}
+
+impl NamespaceAdmin {
+    /// The namespace.
+    pub fn on(&self) -> NamespaceFacts {
+        self.on
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Who was permitted.
+    pub fn by(&self) -> PrincipalId {
+        self.by
+    }
+}

@@ -1,0 +1,80 @@
+//! All that the use cases stand on. A door holds it as `Arc<App>`.
+
+use std::sync::Arc;
+
+use claviger_domain::{Chance, Clock, Error, UnixMillis};
+use claviger_store::{Db, Memory, Query, Target};
+
+use crate::{facts::Facts, settings::Settings};
+
+/// What the use cases stand on: the store, what is remembered of it, time, chance, the settings.
+pub struct App {
+    pub(crate) db: Db,
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) chance: Arc<dyn Chance>,
+    pub(crate) settings: Arc<Settings>,
+}
+
+/// The store with what is remembered of it, as an [`App`] is made from.
+pub struct Opened {
+    /// The store.
+    pub db: Db,
+    /// What is remembered of it; the store tells it what commits have touched.
+    pub facts: Arc<Facts>,
+}
+
+impl Opened {
+    /// Opens the store and migrates it. `readers` is the number of connections for reading.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or belongs to a newer program.
+    pub fn open(
+        target: Target,
+        readers: usize,
+        settings: &Settings,
+        clock: &Arc<dyn Clock>,
+        chance: &Arc<dyn Chance>,
+    ) -> Result<Self, claviger_store::StoreError> {
+        let facts = Arc::new(Facts::new(settings.cache.memory_bytes, settings.cache.max_staleness));
+        let memory = Arc::clone(&facts) as Arc<dyn Memory>;
+        let db = Db::open(target, readers, memory, Arc::clone(chance), Arc::clone(clock))?;
+        facts.follow(Arc::clone(db.feed()));
+        Ok(Self { db, facts })
+    }
+}
+
+impl App {
+    /// The present instant.
+    pub fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Where randomness comes from.
+    pub fn chance(&self) -> &dyn Chance {
+        self.chance.as_ref()
+    }
+
+    /// What is remembered, and whether it may be used.
+    pub fn facts(&self) -> &Arc<Facts> {
+        &self.facts
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it does not.
+    pub async fn ready(&self) -> Result<(), Error> {
+        self.db.peek(|q: &mut dyn Query| Ok(claviger_store::migrate::version(q).map(drop)?)).await
+    }
+
+    /// Serves what waits for the store, then closes it.
+    pub fn close(&self) {
+        self.db.close();
+    }
+}
