@@ -48,10 +48,8 @@ pub struct Limits {
     pub stall: Duration,
     /// How long requests in flight may take when the server stops.
     pub drain: Duration,
-    /// The size of a head, in bytes.
+    /// The size of a head, in bytes. (It has at most 100 headers.)
     pub head_bytes: usize,
-    /// The headers in a head.
-    pub headers: usize,
 }
 
 impl Default for Limits {
@@ -63,7 +61,6 @@ impl Default for Limits {
             stall: Duration::from_secs(30),
             drain: Duration::from_secs(30),
             head_bytes: 64 << 10,
-            headers: 100,
         }
     }
 }
@@ -158,8 +155,8 @@ impl Server {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.head)
-            .max_headers(self.limits.headers)
-            .max_buf_size(self.limits.head_bytes)
+            .max_header_size(self.limits.head_bytes)
+            .max_buf_size(self.limits.head_bytes * 2)
             .serve_connection(TokioIo::new(Stall::new(stream, self.limits.stall)), service);
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, "connection ended early");
