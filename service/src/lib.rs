@@ -6,6 +6,7 @@ pub mod app;
 pub mod caller;
 pub mod facts;
 pub mod settings;
+pub mod signing;
 
 pub use access::NamespaceAdmin;
 pub use app::{App, Opened};
