@@ -5,8 +5,10 @@ mod access;
 pub mod app;
 pub mod caller;
 pub mod facts;
+pub mod passwords;
 pub mod settings;
 pub mod signing;
+pub mod throttle;
 
 pub use access::NamespaceAdmin;
 pub use app::{App, Opened};
