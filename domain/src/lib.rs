@@ -2,12 +2,14 @@
 //! chance, no I/O; what it needs is passed in.
 
 pub mod access;
+mod base62;
 pub mod error;
 pub mod id;
 pub mod name;
 pub mod principal;
 pub mod role;
 pub mod scope;
+pub mod secret;
 pub mod time;
 pub mod token;
 

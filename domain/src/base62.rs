@@ -1,0 +1,111 @@
+//! Base62 of fixed width: digits, then upper-case, then lower-case letters, the highest first.
+//!
+//! A fixed width and the refusal of numbers that are too large give each value exactly one text.
+
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// How many characters are handled at once: 62¹⁰ fits 64 bits.
+const GROUP: usize = 10;
+const GROUP_VALUE: u64 = 62u64.pow(10);
+/// Room for 320 bits, the lowest first.
+type Limbs = [u64; 5];
+
+fn digit(character: u8) -> Option<u64> {
+    match character {
+        b'0'..=b'9' => Some(u64::from(character - b'0')),
+        b'A'..=b'Z' => Some(u64::from(character - b'A') + 10),
+        b'a'..=b'z' => Some(u64::from(character - b'a') + 36),
+        _ => None,
+    }
+}
+
+fn character(digit: u64) -> u8 {
+    usize::try_from(digit).ok().and_then(|at| ALPHABET.get(at)).copied().unwrap_or(b'0')
+}
+
+/// `number · factor + addend`; `None` when it does not fit.
+fn multiply_add(number: &mut Limbs, factor: u64, addend: u64) -> Option<()> {
+    let mut carry = u128::from(addend);
+    for limb in number {
+        carry += u128::from(*limb) * u128::from(factor);
+        *limb = low(carry);
+        carry >>= 64;
+    }
+    (carry == 0).then_some(())
+}
+
+/// Divides `number` by `divisor` and gives the rest.
+fn divide(number: &mut Limbs, divisor: u64) -> u64 {
+    let mut rest = 0u64;
+    for limb in number.iter_mut().rev() {
+        let value = (u128::from(rest) << 64) | u128::from(*limb);
+        *limb = low(value / u128::from(divisor));
+        rest = low(value % u128::from(divisor));
+    }
+    rest
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the low half is what is wanted")]
+const fn low(value: u128) -> u64 {
+    value as u64
+}
+
+/// Writes `bytes` (at most 40, the highest first) as `W` characters. What needs more than `W`
+/// loses its highest part, so the caller picks a `W` that always suffices.
+pub(crate) fn encode<const W: usize>(bytes: &[u8]) -> [u8; W] {
+    let mut number = Limbs::default();
+    for byte in bytes {
+        // 40 bytes fit, and callers bring 34
+        let _ = multiply_add(&mut number, 256, u64::from(*byte));
+    }
+    let mut text = [b'0'; W];
+    for group in text.rchunks_mut(GROUP) {
+        let mut value = divide(&mut number, GROUP_VALUE);
+        for place in group.iter_mut().rev() {
+            *place = character(value % 62);
+            value /= 62;
+        }
+    }
+    text
+}
+
+/// Reads what [`encode`] wrote into `N` bytes; `None` for another character or a number that needs
+/// more than `N` bytes.
+pub(crate) fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    let mut number = Limbs::default();
+    for group in text.chunks(GROUP) {
+        let (mut value, mut weight) = (0, 1);
+        for character in group {
+            value = value * 62 + digit(*character)?;
+            weight *= 62;
+        }
+        multiply_add(&mut number, weight, value)?;
+    }
+    let mut all = number.iter().flat_map(|limb| limb.to_le_bytes());
+    let mut bytes = [0; N];
+    for byte in bytes.iter_mut().rev() {
+        *byte = all.next().unwrap_or_default();
+    }
+    all.all(|rest| rest == 0).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_of_fixed_width_and_reads_back() {
+        assert_eq!(&encode::<6>(&0u32.to_be_bytes()), b"000000");
+        assert_eq!(&encode::<6>(&61u32.to_be_bytes()), b"00000z");
+        assert_eq!(&encode::<6>(&u32::MAX.to_be_bytes()), b"4gfFC3");
+        assert_eq!(decode::<4>(b"4gfFC3"), Some(u32::MAX.to_be_bytes()));
+        assert_eq!(decode::<34>(&encode::<46>(&[0xff; 34])), Some([0xff; 34]));
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        assert_eq!(decode::<4>(b"4gfFC4"), None, "2^32");
+        assert_eq!(decode::<34>(&[b'z'; 46]), None);
+        assert_eq!(decode::<34>(&[b'z'; 80]), None, "more than fits the arithmetic");
+        assert_eq!(decode::<4>(b"00000_"), None);
+    }
+}
