@@ -10,6 +10,7 @@ mod postgres;
 pub mod principals;
 mod queue;
 pub mod repositories;
+pub mod signing_keys;
 mod sqlite;
 pub mod teams;
 pub mod tokens;
@@ -30,6 +31,7 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
         ("migrate", migrate::ALL),
         ("principals", principals::ALL),
         ("repositories", repositories::ALL),
+        ("signing_keys", signing_keys::ALL),
         ("teams", teams::ALL),
         ("tokens", tokens::ALL),
     ];
