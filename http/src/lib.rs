@@ -6,6 +6,7 @@
 
 pub mod client_ip;
 pub mod cross_site;
+pub mod doors;
 pub mod headers;
 pub mod health;
 pub mod limit;

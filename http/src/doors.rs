@@ -1,0 +1,49 @@
+//! All doors behind one address.
+
+use std::sync::Arc;
+
+use claviger_domain::Chance;
+use claviger_service::{App, settings::MetricsListen};
+
+use crate::{
+    Porch, Site,
+    health::{self, MetricsFor, Ready},
+    metrics::Metrics,
+};
+
+/// Every door of `app`.
+pub fn site(app: &Arc<App>, chance: Arc<dyn Chance>, metrics: &Arc<Metrics>) -> Site {
+    let porch = porch(app, chance, metrics);
+    let metrics_for = match app.settings().metrics.listen {
+        MetricsListen::Loopback => MetricsFor::Loopback,
+        MetricsListen::Address(_) => MetricsFor::Nobody,
+    };
+    Site::new(vec![
+        // the last also answers where nothing is
+        health::door(&porch, ready(app), metrics_for),
+    ])
+}
+
+/// What a listener for the operators alone answers (`metrics.listen`).
+pub fn operators(app: &Arc<App>, chance: Arc<dyn Chance>, metrics: &Arc<Metrics>) -> Site {
+    let porch = porch(app, chance, metrics);
+    Site::new(vec![health::door(&porch, ready(app), MetricsFor::Everybody)])
+}
+
+fn porch(app: &Arc<App>, chance: Arc<dyn Chance>, metrics: &Arc<Metrics>) -> Arc<Porch> {
+    let http = &app.settings().http;
+    Arc::new(Porch {
+        body_limit: http.body_limit,
+        trusted_proxies: http.trusted_proxies.clone(),
+        chance,
+        metrics: Arc::clone(metrics),
+    })
+}
+
+fn ready(app: &Arc<App>) -> Ready {
+    let app = Arc::clone(app);
+    Arc::new(move || {
+        let app = Arc::clone(&app);
+        Box::pin(async move { app.ready().await.is_ok() })
+    })
+}
