@@ -1,3 +1,4 @@
 //! The tests of the whole. One program, so that it is linked once.
 
 mod house;
+mod store;

@@ -3,3 +3,5 @@
 
 pub mod answer;
 pub mod case;
+pub mod scratch;
+pub mod stands;

@@ -1,0 +1,4 @@
+//! The store, held to the same on both engines.
+
+mod acceptance;
+mod schema;
