@@ -14,6 +14,7 @@ pub mod log;
 pub mod metrics;
 pub mod origin;
 pub mod porch;
+pub mod quay;
 pub mod routes;
 pub mod server;
 

@@ -1,0 +1,10 @@
+//! The Quay door: `/api/v1`.
+
+mod ascii;
+mod avatar;
+mod body;
+mod date;
+mod error;
+mod json;
+mod path;
+mod schema;
