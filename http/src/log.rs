@@ -9,7 +9,7 @@ use http::{Method, StatusCode};
 use crate::{Visit, metrics::RouteStats};
 
 /// What went wrong, for the log line. A door puts it into the extensions of its answer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause(Arc<str>);
 
 impl Cause {

@@ -100,7 +100,7 @@ pub(crate) async fn enter(
     let too_large = announced(request.headers()).is_some_and(|size| size > porch.body_limit);
     let waits = request.headers().contains_key(EXPECT);
     let request = request.map(|body| Body::new(Limited::new(body, porch.body_limit, waits)));
-    let mut response = if too_large {
+    let response = if too_large {
         drop(request);
         entry.face.too_large()
     } else {
@@ -111,6 +111,7 @@ pub(crate) async fn enter(
         })
     };
 
+    let mut response = entry.face.finish(response);
     complete(response.headers_mut());
     if let Ok(id) = HeaderValue::from_str(visit.request_id().as_str()) {
         response.headers_mut().insert(REQUEST_ID, id);

@@ -31,6 +31,10 @@ pub trait Face: Send + Sync + 'static {
     fn too_large(&self) -> Response;
     /// A bug; say nothing about it.
     fn internal(&self) -> Response;
+    /// What the door does to every answer, these included, on its way out.
+    fn finish(&self, response: Response) -> Response {
+        response
+    }
 }
 
 /// One line of the table.
@@ -136,7 +140,11 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     pub fn open(self, porch: &Arc<Porch>, state: S, face: impl Face) -> Door {
         let face: Arc<dyn Face> = Arc::new(face);
         let mut router = Router::new();
-        let nested = self.paths.keys().filter_map(|template| Nested::new(template)).collect();
+        let nested = self
+            .paths
+            .iter()
+            .filter_map(|(template, path)| Nested::new(template, &path.methods))
+            .collect();
         for (template, path) in self.paths {
             let (words, allow) = (Arc::clone(&face), path.methods);
             let refuse = move |request: Request| async move {
@@ -166,18 +174,21 @@ fn word(method: &Method) -> &'static str {
     }
 }
 
-/// A template with a `{x*}`: what stands before it, and how what stands behind it looks.
+/// A template with a `{x*}`: its methods, what stands before the name, and how what stands behind
+/// it looks.
 struct Nested {
+    methods: Vec<Method>,
     before: Vec<&'static str>,
     after: Vec<&'static str>,
 }
 
 impl Nested {
-    fn new(template: &'static str) -> Option<Self> {
+    fn new(template: &'static str, methods: &[Method]) -> Option<Self> {
         let segments: Vec<_> = template.split('/').collect();
         let at = segments.iter().position(|segment| segment.ends_with("*}"))?;
         let (before, rest) = segments.split_at(at);
-        Some(Self { before: before.to_vec(), after: rest.get(1..)?.to_vec() })
+        let after = rest.get(1..)?.to_vec();
+        Some(Self { methods: methods.to_vec(), before: before.to_vec(), after })
     }
 
     /// The path with the slashes of the nested name encoded, when it has the form of the template.
@@ -221,15 +232,19 @@ impl Door {
         })
     }
 
-    /// Encodes the slashes of a nested name, so that it is one segment for the router. The
-    /// template with the most literal words behind the name wins.
-    fn one_segment_a_name(&self, uri: &Uri) -> Option<Uri> {
+    /// Encodes the slashes of a nested name, so that it is one segment for the router. Of the
+    /// templates that know the method (or else of all) the one with the most segments behind the
+    /// name wins.
+    fn one_segment_a_name(&self, method: &Method, uri: &Uri) -> Option<Uri> {
         let segments: Vec<_> = uri.path().split('/').collect();
         let path = self
             .nested
             .iter()
-            .filter_map(|nested| Some((nested.after.len(), nested.fit(&segments)?)))
-            .max_by_key(|(after, _)| *after)?
+            .filter_map(|nested| {
+                let rank = (nested.methods.contains(method), nested.after.len());
+                Some((rank, nested.fit(&segments)?))
+            })
+            .max_by_key(|(rank, _)| *rank)?
             .1;
         let path = match uri.query() {
             Some(query) => format!("{path}?{query}"),
@@ -261,7 +276,7 @@ impl Site {
         let Some(door) = door.or(self.doors.last()) else {
             return Response::new(axum::body::Body::empty());
         };
-        if let Some(uri) = door.one_segment_a_name(request.uri()) {
+        if let Some(uri) = door.one_segment_a_name(request.method(), request.uri()) {
             *request.uri_mut() = uri;
         }
         match door.router.clone().oneshot(request).await {

@@ -10,21 +10,21 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{error::QuayError, schema::Schema};
+use crate::limit::{self, BodyError};
 
 /// What was sent.
 #[derive(Debug)]
 pub(crate) struct Body {
     json: bool,
-    bytes: Result<Bytes, StatusCode>,
+    bytes: Result<Bytes, BodyError>,
 }
 
 impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = Infallible;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Infallible> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
         let json = is_json(request.headers());
-        let bytes = Bytes::from_request(request, state).await;
-        let bytes = bytes.map_err(|rejection| rejection.status());
+        let bytes = limit::read(request.into_body()).await;
         Ok(Self { json, bytes })
     }
 }
@@ -74,10 +74,7 @@ impl Body {
         }
         match &self.bytes {
             Ok(bytes) => serde_json::from_slice(bytes).map_err(|_| not_understood()),
-            Err(StatusCode::PAYLOAD_TOO_LARGE) => Err(QuayError::framework(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "The data value transmitted exceeds the capacity limit.",
-            )),
+            Err(BodyError::TooLarge) => Err(QuayError::too_large()),
             Err(_) => Err(not_understood()),
         }
     }
@@ -92,7 +89,6 @@ fn not_understood() -> QuayError {
 
 #[cfg(test)]
 mod tests {
-    use axum::extract::DefaultBodyLimit;
     use serde::Deserialize;
 
     use super::{
@@ -151,18 +147,8 @@ mod tests {
         assert_eq!(body.read_or_default::<Titled>(&SCHEMA).unwrap().title, "");
     }
 
-    #[tokio::test]
-    async fn body_above_the_limit_is_413_in_the_words_of_the_door() {
-        use tower::ServiceExt;
-        let app: axum::Router = axum::Router::new()
-            .route("/", axum::routing::post(async |body: Body| status(&body).to_string()))
-            .layer(DefaultBodyLimit::max(10));
-        let request = Request::post("/")
-            .header(CONTENT_TYPE, "application/json")
-            .body(axum::body::Body::from("{\"title\": \"0123456\"}"))
-            .unwrap();
-        let response = app.oneshot(request).await.unwrap();
-        let bytes = axum::body::to_bytes(response.into_body(), 100).await.unwrap();
-        assert_eq!(&bytes[..], b"413");
+    #[test]
+    fn body_above_the_limit_is_413_in_the_words_of_the_door() {
+        assert_eq!(status(&Body { json: true, bytes: Err(BodyError::TooLarge) }), 413);
     }
 }

@@ -14,29 +14,33 @@
 //! Source: `contract/quay.md` 1.2, 1.3 and 11: what upstream answers by accident with 500 is 400 or
 //! 404 here.
 
-use std::{error::Error as StdError, time::Duration};
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use claviger_domain::{BadCredential, Conflict, Error};
 use http::{
     HeaderValue, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER},
+    header::{CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
 use serde::Serialize;
 
 use super::json::{APPLICATION_JSON, to_line};
+use crate::log::Cause;
 
 /// The content type of what is not JSON (and of some that is).
 pub(crate) const TEXT_HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
 /// A refusal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
+#[cfg_attr(test, derive(PartialEq, Eq))]
 pub(crate) struct QuayError {
     status: StatusCode,
     form: Form,
     text: String,
     cors: bool,
     retry_after: Option<Duration>,
+    /// What the log line says of it.
+    cause: Option<Cause>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +54,8 @@ enum Form {
     Abort,
     ReadOnly,
     Text,
+    /// The text is the path to go to.
+    Moved,
 }
 
 /// The codes of the `api` form, with what `GET /api/v1/error/CODE` says of them.
@@ -77,7 +83,7 @@ pub(crate) const CODES: [(&str, &str); 10] = [
 
 impl QuayError {
     fn new(status: StatusCode, form: Form, text: impl Into<String>) -> Self {
-        Self { status, form, text: text.into(), cors: true, retry_after: None }
+        Self { status, form, text: text.into(), cors: true, retry_after: None, cause: None }
     }
 
     /// The `api` form.
@@ -130,6 +136,38 @@ impl QuayError {
         Self::new(status, Form::Abort, text)
     }
 
+    /// 404 where no resource is. Upstream shows a page; clients want JSON or nothing.
+    pub(crate) fn nothing_here() -> Self {
+        Self { cors: false, ..Self::new(StatusCode::NOT_FOUND, Form::Text, "") }
+    }
+
+    /// 308 to another path of this door.
+    pub(crate) fn moved(path_and_query: String) -> Self {
+        Self {
+            cors: false,
+            ..Self::new(StatusCode::PERMANENT_REDIRECT, Form::Moved, path_and_query)
+        }
+    }
+
+    /// 413.
+    pub(crate) fn too_large() -> Self {
+        Self::framework(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The data value transmitted exceeds the capacity limit.",
+        )
+    }
+
+    /// 500, which says nothing of its cause.
+    pub(crate) fn internal() -> Self {
+        Self::framework(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error.")
+    }
+
+    /// The same refusal, with what the log line says of it.
+    #[must_use]
+    pub(crate) fn because(self, cause: Cause) -> Self {
+        Self { cause: Some(cause), ..self }
+    }
+
     /// The body, and its type. `public_url` is where the door is reached from outside.
     pub(crate) fn render(&self, public_url: &str) -> Response {
         #[derive(Serialize)]
@@ -171,11 +209,17 @@ impl QuayError {
                 serde_json::to_vec(&ReadOnly { is_readonly: true, message: text }),
             ),
             Form::Text => (TEXT_HTML, Ok(text.as_bytes().to_vec())),
+            Form::Moved => (TEXT_HTML, Ok(Vec::new())),
         };
         let body = body.unwrap_or_default();
         let mut response = (self.status, [(CONTENT_TYPE, content_type)], body).into_response();
         if let Some(wait) = self.retry_after {
             response.headers_mut().insert(RETRY_AFTER, wait.as_secs().into());
+        }
+        if self.form == Form::Moved
+            && let Ok(location) = format!("{public_url}{text}").parse()
+        {
+            response.headers_mut().insert(LOCATION, location);
         }
         response
     }
@@ -189,6 +233,9 @@ impl QuayError {
 impl IntoResponse for QuayError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
+        if let Some(cause) = self.cause.clone() {
+            response.extensions_mut().insert(cause);
+        }
         response.extensions_mut().insert(self);
         response
     }
@@ -196,7 +243,8 @@ impl IntoResponse for QuayError {
 
 impl From<Error> for QuayError {
     fn from(error: Error) -> Self {
-        match error {
+        let cause = Cause::of(&error);
+        let refusal = match error {
             Error::Unauthenticated => Self::unauthenticated(),
             Error::BadCredential(why) => bad_credential(why),
             Error::StaleLogin => {
@@ -222,31 +270,14 @@ impl From<Error> for QuayError {
                 )
             },
             Error::ReadOnly => read_only(),
-            Error::Unavailable(cause) => {
-                tracing::error!(cause = chain(&*cause), "the store is unavailable");
-                Self::framework(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "The server cannot reach its storage at the moment.",
-                )
-            }
-            Error::Internal(cause) => {
-                tracing::error!(cause = chain(&*cause), "internal error");
-                Self::framework(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error.")
-            }
-        }
+            Error::Unavailable(_) => Self::framework(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The server cannot reach its storage at the moment.",
+            ),
+            Error::Internal(_) => Self::internal(),
+        };
+        refusal.because(cause)
     }
-}
-
-/// The error and its causes, for the log.
-fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// The words of every resource but sign-in, which has its own.

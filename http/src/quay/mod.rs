@@ -5,6 +5,7 @@ mod avatar;
 mod body;
 mod date;
 mod error;
+mod face;
 mod json;
 mod path;
 mod schema;
