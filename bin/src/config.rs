@@ -318,11 +318,6 @@ impl Config {
         if let Err(problem) = settings.quay.library_namespace.parse::<Namespace>() {
             return Err(self.complain("quay.library_namespace", &problem.to_string()));
         }
-        let prefix = &settings.tokens.prefix;
-        if prefix.len() > 16 || !prefix.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9')) {
-            let problem = "must be 1 to 16 lower-case letters and digits";
-            return Err(self.complain("tokens.prefix", problem));
-        }
         Ok(())
     }
 

@@ -5,7 +5,10 @@
 
 use std::{net::SocketAddr, str::FromStr, time::Duration};
 
-use claviger_domain::name::{Namespace, RobotName};
+use claviger_domain::{
+    name::{Namespace, RobotName},
+    secret::Prefix,
+};
 use ipnet::IpNet;
 
 const MINUTE: u64 = 60;
@@ -264,7 +267,7 @@ impl Default for Registry {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tokens {
     /// With what new secrets begin.
-    pub prefix: String,
+    pub prefix: Prefix,
     /// To whom a secret is shown again.
     pub reveal: Reveal,
     /// How long revoked and expired tokens are kept as tombstones.
@@ -274,7 +277,7 @@ pub struct Tokens {
 impl Default for Tokens {
     fn default() -> Self {
         Self {
-            prefix: "clv".to_owned(),
+            prefix: Prefix::default(),
             reveal: Reveal::All,
             retention: Duration::from_secs(90 * DAY),
         }

@@ -2,7 +2,10 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use claviger_domain::name::{Namespace, RobotName};
+use claviger_domain::{
+    name::{Namespace, RobotName},
+    secret::Prefix,
+};
 use claviger_service::settings::{
     AuditDecisions, AvatarKind, MetricsListen, RegistryState, Reveal, ScopeTimeout, ScopeTimeouts,
 };
@@ -322,6 +325,17 @@ impl Value for super::Database {
     fn show(&self) -> String {
         // only the default is ever shown: the other holds a password
         quoted("sqlite")
+    }
+}
+
+impl Value for Prefix {
+    fn set(&mut self, given: Given) -> Result<(), String> {
+        *self = given.text()?.parse().map_err(problem)?;
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        quoted(self.as_str())
     }
 }
 
