@@ -5,12 +5,13 @@ use std::sync::Arc;
 use claviger_domain::{Chance, Clock, Error, UnixMillis};
 use claviger_store::{Db, Memory, Query, Target};
 
-use crate::{facts::Facts, settings::Settings};
+use crate::{activity::Activity, facts::Facts, settings::Settings};
 
 /// What the use cases stand on: the store, what is remembered of it, time, chance, the settings.
 pub struct App {
     pub(crate) db: Db,
     pub(crate) facts: Arc<Facts>,
+    pub(crate) activity: Activity,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) chance: Arc<dyn Chance>,
     pub(crate) settings: Arc<Settings>,

@@ -2,6 +2,7 @@
 //! background. It knows nothing of HTTP, and SQL only through `claviger_store`.
 
 mod access;
+pub mod activity;
 pub mod app;
 pub mod caller;
 pub mod facts;

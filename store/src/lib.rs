@@ -11,6 +11,7 @@ pub mod principals;
 mod queue;
 pub mod repositories;
 pub mod signing_keys;
+pub mod sessions;
 mod sqlite;
 pub mod teams;
 pub mod tokens;
@@ -32,6 +33,7 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
         ("principals", principals::ALL),
         ("repositories", repositories::ALL),
         ("signing_keys", signing_keys::ALL),
+        ("sessions", sessions::ALL),
         ("teams", teams::ALL),
         ("tokens", tokens::ALL),
     ];

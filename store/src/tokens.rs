@@ -1,11 +1,13 @@
 //! Tokens, and the secrets that reach them.
 
 use claviger_domain::{
+    UnixMillis,
+    id::TokenId,
     scope::{Scope, Scopes},
     token::TokenFacts,
 };
 
-use crate::db::{Query, Stmt, StoreError, statements};
+use crate::db::{Query, Stmt, StoreError, Tx, statements};
 
 statements! {
     FACTS = Stmt::same(
@@ -15,6 +17,14 @@ statements! {
     );
     SCOPES = Stmt::same(
         "SELECT dialect, word FROM token_scope WHERE token_id = $1 ORDER BY dialect, word"
+    );
+    USED_TOKEN = Stmt::same(
+        "UPDATE token SET last_used_at = $2, last_used_address = $3
+         WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2)"
+    );
+    USED_SECRET = Stmt::same(
+        "UPDATE secret SET last_used_at = $2, last_used_address = $3
+         WHERE lookup = $1 AND (last_used_at IS NULL OR last_used_at <= $2)"
     );
 }
 
@@ -42,4 +52,20 @@ pub fn facts(q: &mut dyn Query, lookup: &[u8; 32]) -> Result<Option<TokenFacts>,
         secret_valid_until: row.opt_millis(9)?,
         revoked_at: row.opt_millis(10)?,
     }))
+}
+
+/// Notes the last use of a token, and of the secret that reached it. Nobody decides by it, so
+/// nothing is touched.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn used(
+    tx: &mut Tx<'_>,
+    id: &TokenId,
+    lookup: &[u8; 32],
+    at: UnixMillis,
+    address: Option<&str>,
+) -> Result<(), StoreError> {
+    tx.execute(&USED_TOKEN, &[id.into(), at.into(), address.into()])?;
+    tx.execute(&USED_SECRET, &[lookup.into(), at.into(), address.into()]).map(drop)
 }
