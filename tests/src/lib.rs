@@ -1,7 +1,10 @@
-//! What the tests share: the recorded cases and how they are compared, and the application they
-//! talk to. The tests themselves are in `it`.
+//! What the tests share: the recorded cases and how they are compared, databases for one test, the
+//! application they talk to, and real programs beside it. The tests themselves are in `it`.
 
 pub mod answer;
 pub mod case;
+pub mod real;
 pub mod scratch;
+pub mod server;
 pub mod stands;
+pub mod visitor;

@@ -3,7 +3,6 @@
 use std::{collections::HashMap, fmt::Write};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::json;
 
 use super::{
     compare::differences,
@@ -12,15 +11,7 @@ use super::{
     secrets::Secrets,
     template,
 };
-use crate::answer::Answer;
-
-/// A server that a group is sent to.
-pub trait Server {
-    /// Sends one request.
-    fn send(&self, request: http::Request<Vec<u8>>) -> impl Future<Output = Answer>;
-    /// Lets time pass.
-    fn advance_ms(&self, ms: i64);
-}
+use crate::{answer::Answer, server::Server, stands::StillClock, visitor::Visitor};
 
 /// A cookie, and the token that goes with it.
 #[derive(Clone, Debug)]
@@ -32,6 +23,7 @@ struct Session {
 /// One group on its way.
 struct Run<'a, S> {
     server: &'a S,
+    clock: &'a StillClock,
     secrets: Secrets,
     sessions: HashMap<String, Session>,
     answers: HashMap<String, Answer>,
@@ -41,8 +33,8 @@ struct Run<'a, S> {
 ///
 /// # Panics
 /// When a line does not hold and is not excused, or is excused and holds.
-pub async fn group<S: Server>(server: &S, lines: &[Line], secrets: Secrets) {
-    let mut run = Run { server, secrets, sessions: HashMap::new(), answers: HashMap::new() };
+pub async fn group<S: Server>(server: &S, clock: &StillClock, lines: &[Line], secrets: Secrets) {
+    let mut run = Run { server, clock, secrets, sessions: HashMap::new(), answers: HashMap::new() };
     let (mut report, mut failed, mut asserted) = (String::new(), 0, 0);
     for line in lines {
         let found = run.line(line).await;
@@ -78,7 +70,7 @@ impl<S: Server> Run<'_, S> {
             self.secrets.insert(recorded, &ours);
         }
         for (_, ms) in PAUSES.iter().filter(|(id, _)| *id == line.id) {
-            self.server.advance_ms(*ms);
+            self.clock.advance_ms(*ms);
         }
         match &line.response {
             Some(recorded) if reason(DIFFERENT, &line.id).is_none() => {
@@ -150,29 +142,12 @@ impl<S: Server> Run<'_, S> {
     }
 
     async fn sign_in(&self, name: &str) -> Session {
-        let get = http::Request::get("/csrf_token").header("host", "localhost:5000");
-        let answer = self.server.send(get.body(Vec::new()).expect("a request")).await;
-        let anonymous = Session {
-            cookie: answer.cookie().unwrap_or_default(),
-            csrf: answer.json()["csrf_token"].as_str().unwrap_or_default().to_owned(),
+        let visitor = match name {
+            "anonymous" => Visitor::stranger(self.server).await,
+            name => Visitor::sign_in(self.server, name, "password").await,
         };
-        if name == "anonymous" {
-            return anonymous;
-        }
-        let body = json!({"username": name, "password": "password"}).to_string();
-        let request = http::Request::post("/api/v1/signin")
-            .header("host", "localhost:5000")
-            .header("content-type", "application/json")
-            .header("cookie", &anonymous.cookie)
-            .header("x-csrf-token", &anonymous.csrf)
-            .body(body.into_bytes())
-            .expect("a request");
-        let answer = self.server.send(request).await;
-        assert_eq!(answer.status, 200, "{name} signs in: {}", answer.text());
-        Session {
-            cookie: answer.cookie().expect("a cookie"),
-            csrf: answer.header("x-next-csrf-token").expect("the next CSRF token").to_owned(),
-        }
+        let (cookie, csrf) = visitor.session().expect("a session");
+        Session { cookie: cookie.to_owned(), csrf: csrf.to_owned() }
     }
 
     /// `Basic base64('$app:' + SECRET)`, or a header as it is sent.
