@@ -7,6 +7,7 @@ pub mod error;
 pub mod id;
 pub mod name;
 pub mod principal;
+pub mod redirect;
 pub mod role;
 pub mod scope;
 pub mod secret;
