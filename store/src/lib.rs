@@ -1,17 +1,19 @@
 //! The cellar of Claviger: SQL, migrations and the change feed. One file a noun; `db` is the seam
 //! that knows the two engines, `pool` the threads that own the connections.
 
+pub mod applications;
 pub mod audit;
 pub mod db;
 pub mod feed;
+pub mod grants;
 pub mod migrate;
 pub mod pool;
 mod postgres;
 pub mod principals;
 mod queue;
 pub mod repositories;
-pub mod signing_keys;
 pub mod sessions;
+pub mod signing_keys;
 mod sqlite;
 pub mod teams;
 pub mod tokens;
@@ -27,8 +29,10 @@ pub use postgres::PostgresAddress;
 /// When the database cannot be reached.
 pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
     let files = [
+        ("applications", applications::ALL),
         ("audit", audit::ALL),
         ("feed", feed::ALL),
+        ("grants", grants::ALL),
         ("migrate", migrate::ALL),
         ("principals", principals::ALL),
         ("repositories", repositories::ALL),
