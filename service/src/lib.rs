@@ -6,6 +6,7 @@ pub mod activity;
 pub mod app;
 pub mod caller;
 pub mod facts;
+pub mod keys;
 pub mod passwords;
 pub mod settings;
 pub mod signing;
