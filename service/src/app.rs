@@ -5,12 +5,18 @@ use std::sync::Arc;
 use claviger_domain::{Chance, Clock, Error, UnixMillis};
 use claviger_store::{Db, Memory, Query, Target};
 
-use crate::{activity::Activity, facts::Facts, settings::Settings};
+use crate::{
+    activity::Activity, facts::Facts, keys::KeyRing, passwords::Passwords, settings::Settings,
+    throttle::Throttle,
+};
 
 /// What the use cases stand on: the store, what is remembered of it, time, chance, the settings.
 pub struct App {
     pub(crate) db: Db,
     pub(crate) facts: Arc<Facts>,
+    pub(crate) keys: KeyRing,
+    pub(crate) passwords: Passwords,
+    pub(crate) throttle: Throttle,
     pub(crate) activity: Activity,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) chance: Arc<dyn Chance>,
@@ -46,6 +52,30 @@ impl Opened {
 }
 
 impl App {
+    /// The whole, from its parts.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when passwords cannot be hashed here.
+    pub fn new(
+        opened: Opened,
+        keys: KeyRing,
+        clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            db: opened.db,
+            facts: opened.facts,
+            keys,
+            passwords: Passwords::new(chance.as_ref())?,
+            throttle: Throttle::default(),
+            activity: Activity::default(),
+            clock,
+            chance,
+            settings: Arc::new(settings),
+        })
+    }
+
     /// The present instant.
     pub fn now(&self) -> UnixMillis {
         self.clock.now()

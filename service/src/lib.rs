@@ -4,10 +4,12 @@
 mod access;
 pub mod activity;
 pub mod app;
+mod authn;
 pub mod caller;
 pub mod facts;
 pub mod keys;
 pub mod passwords;
+pub mod sessions;
 pub mod settings;
 pub mod signing;
 pub mod throttle;

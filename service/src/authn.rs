@@ -1,0 +1,181 @@
+//! Who is calling: tokens, sessions and passwords.
+//!
+//! A token is told from a forgery by its MAC, before anything is looked up; then its kind must be
+//! one that opens this door (`SECURITY.md`, section 2), it must live, and so must its principal and
+//! a robot's owner. A password is asked for only where a person may come with one, and only after
+//! the throttle; one that looks like a token is never hashed.
+
+use std::time::Duration;
+
+use claviger_domain::{
+    BadCredential, Error, TokenKind,
+    principal::PrincipalKind,
+    scope::Caps,
+    token::{TokenFacts, TokenState},
+};
+use claviger_store::{Query, principals, principals::Principal, sessions};
+
+use crate::{
+    app::App,
+    caller::{Caller, Credential, Origin},
+    facts::{Credentials, Lookup},
+    keys::Purpose,
+    passwords::Password,
+};
+
+impl App {
+    /// Who comes with the token `text`, into a door that the kinds `opens` open. Its use is noted.
+    ///
+    /// # Errors
+    /// [`Error::BadCredential`] with the reason, [`Error::Unavailable`].
+    pub async fn authenticate_token(
+        &self,
+        text: &str,
+        opens: &[TokenKind],
+        origin: &Origin,
+    ) -> Result<Caller, Error> {
+        let verified = self.keys.verify(text).ok_or(BadCredential::Unknown)?;
+        if !opens.contains(&verified.kind) {
+            return Err(BadCredential::Unknown.into());
+        }
+        let found = self.facts.credentials(&self.db, &verified.lookup).await?;
+        let found = found.ok_or(BadCredential::Unknown)?;
+        let same =
+            found.token.kind == verified.kind && found.token.key_generation == verified.generation;
+        if !same {
+            return Err(BadCredential::Unknown.into());
+        }
+        self.admit(found, &verified.lookup, origin)
+    }
+
+    /// Who comes with the secret `text`, which was made elsewhere, for a robot's token.
+    ///
+    /// # Errors
+    /// As [`App::authenticate_token`].
+    pub async fn authenticate_foreign(&self, text: &str, origin: &Origin) -> Result<Caller, Error> {
+        for hash in self.keys.keyed_hashes(Purpose::Foreign, text)? {
+            let found = self.facts.credentials(&self.db, &hash.lookup).await?;
+            if let Some(found) = found.filter(|found| found.token.kind == TokenKind::Robot) {
+                return self.admit(found, &hash.lookup, origin);
+            }
+        }
+        Err(BadCredential::Unknown.into())
+    }
+
+    /// Lets in whom a token reaches, if it and he may act at the moment.
+    fn admit(&self, found: Credentials, lookup: &Lookup, origin: &Origin) -> Result<Caller, Error> {
+        let now = self.now();
+        let Credentials { token, principal, owner } = found;
+        match token.state(now) {
+            TokenState::Live => {}
+            TokenState::Expired => return Err(BadCredential::Expired.into()),
+            TokenState::Revoked => return Err(BadCredential::Unknown.into()),
+        }
+        let principal = principal.ok_or(BadCredential::Unknown)?;
+        let owned = principal.kind == PrincipalKind::Robot;
+        if !principal.enabled || owned && owner.is_none_or(|owner| !owner.enabled) {
+            return Err(BadCredential::Disabled.into());
+        }
+        if owned && !self.settings.quay.admits_robot(&principal.name) {
+            return Err(BadCredential::RobotsDisallowed.into());
+        }
+        self.activity.used(token.id, lookup, now, origin.address);
+        let standing = self.standing(&principal);
+        Ok(Caller {
+            caps: token.scopes.caps(),
+            credential: credential(&token),
+            principal,
+            standing,
+        })
+    }
+
+    /// Who comes with the session cookie `text`; `None` when it opens no session (any more).
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn authenticate_session(&self, text: &str) -> Result<Option<Caller>, Error> {
+        let Some(lookup) = self.keys.verify_opaque(Purpose::Session, text) else {
+            return Ok(None);
+        };
+        let session =
+            self.db.peek(move |q: &mut dyn Query| Ok(sessions::find(q, &lookup)?)).await?;
+        let Some(session) = session.filter(|session| session.expires_at > self.now()) else {
+            return Ok(None);
+        };
+        let principal = self.facts.principal(&self.db, session.principal).await?;
+        let good = principal.filter(|principal| {
+            principal.enabled
+                && principal.session_epoch == session.epoch
+                && principal.kind == PrincipalKind::User
+        });
+        let Some(principal) = good else { return Ok(None) };
+        let credential = Credential::Session { id: session.id, signed_in_at: session.signed_in_at };
+        let standing = self.standing(&principal);
+        Ok(Some(Caller { principal, credential, caps: Caps::DIRECT, standing }))
+    }
+
+    /// Who comes with a user name (or e-mail address) and a password.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`] before the password is looked at; [`Error::BadCredential`], told apart
+    /// only after the right password; [`Error::Busy`], [`Error::Unavailable`].
+    pub async fn authenticate_password(
+        &self,
+        name: &str,
+        password: Password,
+        origin: &Origin,
+    ) -> Result<Caller, Error> {
+        if self.keys.looks_like_token(password.expose()) {
+            return Err(BadCredential::Password.into());
+        }
+        let user = self.find_user(name).await?;
+        // a name and an address of one user share the count
+        let key = user.as_ref().map_or_else(|| name.to_owned(), |user| user.id.to_string());
+        self.throttle.check(&key, origin.address, self.now())?;
+        let hash = user.as_ref().and_then(|user| user.password_hash.clone());
+        let fits = self.passwords.verify(hash, password).await?;
+        let Some(user) = user.filter(|_| fits) else {
+            self.throttle.failed(&key, origin.address, self.now());
+            return Err(BadCredential::Password.into());
+        };
+        self.throttle.succeeded(&key, origin.address);
+        let principal = self.facts.principal(&self.db, user.id).await?;
+        let principal = principal.ok_or(BadCredential::Password)?;
+        if !principal.enabled {
+            return Err(BadCredential::Disabled.into());
+        }
+        let standing = self.standing(&principal);
+        Ok(Caller { principal, credential: Credential::Password, caps: Caps::DIRECT, standing })
+    }
+
+    /// The user with this name or e-mail address; robots and organisations are none.
+    async fn find_user(&self, name: &str) -> Result<Option<Principal>, Error> {
+        let name = name.to_owned();
+        self.db
+            .peek(move |q: &mut dyn Query| {
+                let found = match principals::find_by_name(q, &name)? {
+                    None if name.contains('@') => {
+                        principals::find_by_email(q, &name.to_lowercase())?
+                    }
+                    found => found,
+                };
+                Ok(found.filter(|found| found.kind == PrincipalKind::User))
+            })
+            .await
+    }
+
+    /// How long a sign-in counts as fresh.
+    pub fn fresh_login_timeout(&self) -> Duration {
+        self.settings.quay.fresh_login_timeout
+    }
+}
+
+fn credential(token: &TokenFacts) -> Credential {
+    Credential::Token {
+        id: token.id,
+        kind: token.kind,
+        application: token.application,
+        parent: token.parent,
+        scopes: token.scopes.clone(),
+    }
+}
