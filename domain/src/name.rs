@@ -124,6 +124,23 @@ impl FromStr for RobotName {
 /// The pattern of one segment of a repository's name.
 pub const REPO_SEGMENT_PATTERN: &str = "^[a-z0-9][a-z0-9._-]*$";
 
+/// Checks that `path` can name a repository inside a namespace: one or more segments of
+/// [`REPO_SEGMENT_PATTERN`] joined by `/`, at most 255 characters.
+///
+/// # Errors
+/// When it cannot.
+pub fn check_repo_path(path: &str) -> Result<(), NameError> {
+    if path.len() > MAX_REPO_PATH {
+        return Err(NameError::Length(1, MAX_REPO_PATH));
+    }
+    let good = path.split('/').all(|segment| {
+        let mut bytes = segment.bytes();
+        bytes.next().is_some_and(|first| matches!(first, b'a'..=b'z' | b'0'..=b'9'))
+            && bytes.all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
+    });
+    if good { Ok(()) } else { Err(NameError::Pattern(REPO_SEGMENT_PATTERN)) }
+}
+
 impl RepoName {
     /// The repository `path` (one or more segments joined by `/`, at most 255 characters) of
     /// `namespace`.
@@ -131,17 +148,7 @@ impl RepoName {
     /// # Errors
     /// When a segment breaks the grammar or the path is too long.
     pub fn new(namespace: &Namespace, path: &str) -> Result<Self, NameError> {
-        if path.len() > MAX_REPO_PATH {
-            return Err(NameError::Length(1, MAX_REPO_PATH));
-        }
-        let good = path.split('/').all(|segment| {
-            let mut bytes = segment.bytes();
-            bytes.next().is_some_and(|first| matches!(first, b'a'..=b'z' | b'0'..=b'9'))
-                && bytes.all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
-        });
-        if !good {
-            return Err(NameError::Pattern(REPO_SEGMENT_PATTERN));
-        }
+        check_repo_path(path)?;
         Ok(Self(format!("{namespace}/{path}").into()))
     }
 

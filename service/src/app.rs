@@ -7,7 +7,7 @@ use claviger_store::{Db, Memory, Query, Target};
 
 use crate::{
     activity::Activity, facts::Facts, keys::KeyRing, passwords::Passwords, settings::Settings,
-    throttle::Throttle,
+    signing::Signer, throttle::Throttle,
 };
 
 /// What the use cases stand on: the store, what is remembered of it, time, chance, the settings.
@@ -18,6 +18,7 @@ pub struct App {
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
     pub(crate) activity: Activity,
+    pub(crate) signer: Signer,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) chance: Arc<dyn Chance>,
     pub(crate) settings: Arc<Settings>,
@@ -70,6 +71,7 @@ impl App {
             passwords: Passwords::new(chance.as_ref())?,
             throttle: Throttle::default(),
             activity: Activity::default(),
+            signer: Signer::default(),
             clock,
             chance,
             settings: Arc::new(settings),

@@ -13,6 +13,7 @@
 //! Not here: what a token may say (`crate::registry`).
 
 mod certificate;
+mod custody;
 mod jwt;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -29,6 +30,8 @@ use ring::{
 use serde::Serialize;
 
 pub use certificate::{Minted, mint_authority, mint_leaf, to_pem};
+pub use custody::{Renewal, reseal};
+
 pub use jwt::{Access, Claims};
 
 /// A leaf key that is ready to sign.
@@ -127,35 +130,35 @@ impl Keys {
     }
 }
 
-/// Signs registry tokens with the newest leaf.
-pub struct Signer(RwLock<Arc<Keys>>);
+/// Signs registry tokens with the newest leaf. It has none until the keys were read from the store.
+#[derive(Default)]
+pub struct Signer(RwLock<Option<Arc<Keys>>>);
 
 impl Signer {
-    /// A signer with these keys.
-    pub fn new(keys: Keys) -> Self {
-        Self(RwLock::new(Arc::new(keys)))
-    }
-
     /// The signed token that says `claims`.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the machine gives no randomness.
+    /// [`Error::Internal`] when the machine gives no randomness, or there are no keys yet.
     pub fn sign(&self, claims: &Claims<'_>) -> Result<String, Error> {
-        self.keys().leaf.sign(claims)
+        self.keys()?.leaf.sign(claims)
     }
 
     /// The document of `/.well-known/jwks.json`.
-    pub fn jwks(&self) -> Arc<str> {
-        Arc::clone(&self.keys().jwks)
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when there are no keys yet.
+    pub fn jwks(&self) -> Result<Arc<str>, Error> {
+        Ok(Arc::clone(&self.keys()?.jwks))
     }
 
     /// From now on signs with these.
     pub fn replace(&self, keys: Keys) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(keys));
     }
 
-    fn keys(&self) -> Arc<Keys> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    fn keys(&self) -> Result<Arc<Keys>, Error> {
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        keys.clone().ok_or_else(|| Error::internal("there is no signing key"))
     }
 }
 
@@ -180,12 +183,14 @@ mod tests {
         let authority = mint_authority(&Fixed, NOW).unwrap();
         let leaf = mint_leaf(&authority.pkcs8, &Fixed, NOW).unwrap();
         let key = Leaf::new(&leaf.pkcs8, &leaf.certificate).unwrap();
-        (Signer::new(Keys::new(key, [leaf.certificate.as_slice()]).unwrap()), leaf)
+        let signer = Signer::default();
+        signer.replace(Keys::new(key, [leaf.certificate.as_slice()]).unwrap());
+        (signer, leaf)
     }
 
     fn token(signer: &Signer) -> String {
         let access = [Access {
-            kind: "repository".into(),
+            kind: "repository",
             name: "team/\"app".into(),
             actions: vec!["push", "pull"],
         }];
@@ -247,7 +252,7 @@ mod tests {
         );
         let after = token(&signer);
         assert_ne!(part(&before, 0), part(&after, 0));
-        let jwks: Value = serde_json::from_str(&signer.jwks()).unwrap();
+        let jwks: Value = serde_json::from_str(&signer.jwks().unwrap()).unwrap();
         let kids: Vec<_> = jwks["keys"].as_array().unwrap().iter().map(|k| &k["kid"]).collect();
         let header = |token: &str| serde_json::from_slice::<Value>(&part(token, 0)).unwrap();
         assert_eq!(kids, [&header(&after)["kid"], &header(&before)["kid"]]);

@@ -31,6 +31,22 @@ pub struct Actor {
     pub request_id: Option<RequestId>,
 }
 
+impl Actor {
+    /// The program itself, run by the system's user `name`; empty for work in the background.
+    pub const fn program(name: String) -> Self {
+        Self {
+            id: None,
+            name,
+            credential: "program",
+            credential_id: None,
+            credential_minter: None,
+            door: "program",
+            address: None,
+            request_id: None,
+        }
+    }
+}
+
 /// How an act ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

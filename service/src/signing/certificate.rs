@@ -17,7 +17,7 @@ const BACKDATED_MS: i64 = 2 * DAY_MS;
 /// How long a new authority lives.
 pub(super) const AUTHORITY_LIFE_MS: i64 = 7300 * DAY_MS;
 /// How long a new leaf lives.
-pub(super) const LEAF_LIFE_MS: i64 = 365 * DAY_MS;
+pub(super) const LEAF_LIFE_MS: i64 = 120 * DAY_MS;
 const AUTHORITY_NAME: &str = "Claviger registry authority";
 const LEAF_NAME: &str = "Claviger registry token";
 
@@ -53,7 +53,7 @@ pub fn mint_authority(chance: &dyn Chance, now: UnixMillis) -> Result<Minted, Er
     Ok(minted(&key, certificate.der(), now, AUTHORITY_LIFE_MS))
 }
 
-/// A new leaf, good for a year, signed by the authority whose private key (PKCS#8) is given.
+/// A new leaf, good for 120 days, signed by the authority whose private key (PKCS#8) is given.
 ///
 /// # Errors
 /// [`Error::Internal`] when a key cannot be made or read.

@@ -32,9 +32,9 @@ pub struct Claims<'a> {
 /// What may be done with one thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Access {
-    /// What it is, such as `repository`, as it was asked.
+    /// What it is, such as `repository`.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: &'static str,
     /// Its name, as it was asked.
     pub name: String,
     /// What may be done with it.
