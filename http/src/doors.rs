@@ -9,6 +9,7 @@ use crate::{
     Porch, Site,
     health::{self, MetricsFor, Ready},
     metrics::Metrics,
+    quay,
 };
 
 /// Every door of `app`.
@@ -19,6 +20,8 @@ pub fn site(app: &Arc<App>, chance: Arc<dyn Chance>, metrics: &Arc<Metrics>) -> 
         MetricsListen::Address(_) => MetricsFor::Nobody,
     };
     Site::new(vec![
+        quay::door(app, &porch),
+        quay::csrf_door(app, &porch),
         // the last also answers where nothing is
         health::door(&porch, ready(app), metrics_for),
     ])

@@ -35,6 +35,8 @@ const CORS: [(HeaderName, HeaderValue); 4] = [
 pub(crate) struct QuayFace {
     /// Where the door is reached from outside.
     pub(crate) public_url: String,
+    /// Whether scripts of other origins may read the answers.
+    pub(crate) cors: bool,
 }
 
 impl Face for QuayFace {
@@ -75,7 +77,7 @@ impl Face for QuayFace {
             bytes.headers_mut().extend(std::mem::take(response.headers_mut()));
             response = bytes;
         }
-        if refusal.is_none_or(|refusal| refusal.has_cors()) {
+        if self.cors && refusal.is_none_or(|refusal| refusal.has_cors()) {
             response.headers_mut().extend(CORS);
         }
         response.headers_mut().entry(VARY).or_insert(HeaderValue::from_static("Cookie"));
@@ -90,7 +92,7 @@ mod tests {
     use super::*;
 
     fn answer(refused: impl FnOnce(&QuayFace) -> Response) -> Response {
-        let face = QuayFace { public_url: "https://keys.example.com".to_owned() };
+        let face = QuayFace { public_url: "https://keys.example.com".to_owned(), cors: true };
         face.finish(refused(&face))
     }
 

@@ -3,9 +3,40 @@
 mod ascii;
 mod avatar;
 mod body;
+mod cookie;
 mod date;
 mod error;
 mod face;
+mod gate;
 mod json;
 mod path;
 mod schema;
+mod sessions;
+
+use std::sync::Arc;
+
+use claviger_service::App;
+
+use crate::{Door, Porch, Routes};
+use face::QuayFace;
+
+/// Everything below `/api/v1`.
+fn routes() -> Routes<Arc<App>> {
+    sessions::routes()
+}
+
+/// The door at `/api/v1`.
+pub fn door(app: &Arc<App>, porch: &Arc<Porch>) -> Door {
+    let public_url = app.settings().public_url.clone();
+    routes().open(porch, Arc::clone(app), QuayFace { public_url, cors: true })
+}
+
+/// The door at `/csrf_token`, whose answers no other origin may read.
+pub fn csrf_door(app: &Arc<App>, porch: &Arc<Porch>) -> Door {
+    let public_url = app.settings().public_url.clone();
+    Routes::new("quay", &["/csrf_token"]).get("/csrf_token", sessions::csrf_token).open(
+        porch,
+        Arc::clone(app),
+        QuayFace { public_url, cors: false },
+    )
+}
