@@ -52,7 +52,8 @@ impl SqliteConnection {
 
     pub(crate) fn execute(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
         let mut statement = self.0.prepare_cached(sql).map_err(trouble)?;
-        let changed = statement.execute(rusqlite::params_from_iter(params)).map_err(trouble)?;
+        bind(&mut statement, params).map_err(trouble)?;
+        let changed = statement.raw_execute().map_err(trouble)?;
         Ok(changed.try_into().unwrap_or(u64::MAX))
     }
 
@@ -71,7 +72,8 @@ impl SqliteConnection {
     ) -> Result<Option<Row>, StoreError> {
         let mut statement = self.0.prepare_cached(sql).map_err(trouble)?;
         let columns = statement.column_count();
-        let mut rows = statement.query(rusqlite::params_from_iter(params)).map_err(trouble)?;
+        bind(&mut statement, params).map_err(trouble)?;
+        let mut rows = statement.raw_query();
         let row = rows.next().map_err(trouble)?;
         row.map(|row| read(row, columns)).transpose()
     }
@@ -79,13 +81,30 @@ impl SqliteConnection {
     pub(crate) fn all(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
         let mut statement = self.0.prepare_cached(sql).map_err(trouble)?;
         let columns = statement.column_count();
-        let mut rows = statement.query(rusqlite::params_from_iter(params)).map_err(trouble)?;
+        bind(&mut statement, params).map_err(trouble)?;
+        let mut rows = statement.raw_query();
         let mut all = Vec::new();
         while let Some(row) = rows.next().map_err(trouble)? {
             all.push(read(row, columns)?);
         }
         Ok(all)
     }
+}
+
+/// Gives `$N` the N-th value. To SQLite `$N` is a name, numbered by where it is met first.
+fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Param<'_>]) -> rusqlite::Result<()> {
+    let count = statement.parameter_count();
+    if count != params.len() {
+        return Err(rusqlite::Error::InvalidParameterCount(params.len(), count));
+    }
+    for index in 1..=count {
+        let name = statement.parameter_name(index).unwrap_or_default();
+        let number = name.strip_prefix('$').and_then(|digits| digits.parse::<usize>().ok());
+        let param = number.and_then(|number| params.get(number.checked_sub(1)?));
+        let param = param.ok_or_else(|| rusqlite::Error::InvalidParameterName(name.to_owned()))?;
+        statement.raw_bind_parameter(index, param)?;
+    }
+    Ok(())
 }
 
 fn read(row: &rusqlite::Row<'_>, columns: usize) -> Result<Row, StoreError> {
