@@ -4,19 +4,26 @@
 pub mod applications;
 pub mod audit;
 pub mod db;
+pub mod endings;
+pub mod faces;
 pub mod feed;
 pub mod grants;
 pub mod migrate;
+pub mod names;
+pub mod organisations;
 pub mod pool;
 mod postgres;
 pub mod principals;
+pub mod prototypes;
 mod queue;
 pub mod repositories;
+pub mod robots;
 pub mod sessions;
 pub mod signing_keys;
 mod sqlite;
 pub mod teams;
 pub mod tokens;
+pub mod users;
 
 pub use db::{Param, Query, Row, Stmt, StoreError, Touched, Tx};
 pub use pool::{Db, Memory, Target};
@@ -31,15 +38,22 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
     let files = [
         ("applications", applications::ALL),
         ("audit", audit::ALL),
+        ("endings", endings::ALL),
+        ("faces", faces::ALL),
         ("feed", feed::ALL),
         ("grants", grants::ALL),
         ("migrate", migrate::ALL),
+        ("names", names::ALL),
+        ("organisations", organisations::ALL),
         ("principals", principals::ALL),
+        ("prototypes", prototypes::ALL),
         ("repositories", repositories::ALL),
+        ("robots", robots::ALL),
         ("signing_keys", signing_keys::ALL),
         ("sessions", sessions::ALL),
         ("teams", teams::ALL),
         ("tokens", tokens::ALL),
+        ("users", users::ALL),
     ];
     pool::apart(|| {
         let mut connection = target.reader()?;

@@ -218,7 +218,9 @@ pub fn namespace(q: &mut dyn Query, name: &str) -> Result<Option<NamespaceFacts>
 /// # Errors
 /// For trouble with the database.
 pub fn insert(tx: &mut Tx<'_>, principal: &Principal) -> Result<(), StoreError> {
-    let email_key = principal.email.as_ref().map(|email| email.to_lowercase());
+    // only a user is found by his address, so only users' must differ
+    let user = principal.kind == PrincipalKind::User;
+    let email_key = principal.email.as_ref().filter(|_| user).map(|email| email.to_lowercase());
     tx.execute(
         &INSERT,
         &[

@@ -1,4 +1,5 @@
 //! The store, held to the same on both engines.
 
 mod acceptance;
+mod endings;
 mod schema;
