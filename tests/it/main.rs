@@ -1,4 +1,6 @@
 //! The tests of the whole. One program, so that it is linked once.
 
 mod house;
+mod quay_cases;
 mod store;
+mod story;

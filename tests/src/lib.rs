@@ -2,6 +2,7 @@
 //! application they talk to, and real programs beside it. The tests themselves are in `it`.
 
 pub mod answer;
+pub mod app;
 pub mod case;
 pub mod real;
 pub mod scratch;

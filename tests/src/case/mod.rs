@@ -12,5 +12,6 @@ pub mod jwt;
 pub mod line;
 pub mod run;
 pub mod secrets;
+pub mod seed;
 pub mod settings;
 pub mod template;
