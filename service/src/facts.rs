@@ -16,8 +16,9 @@
 //!
 //! Source: `SECURITY.md` section 3; decision 0003.
 
+mod weight;
+
 use std::{
-    mem::size_of,
     sync::{
         Arc, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -27,16 +28,18 @@ use std::{
 
 use claviger_domain::{
     Error,
-    access::{Asker, Grant, NamespaceFacts, RepoAcl, Standing},
+    access::{Asker, NamespaceFacts, RepoAcl, Standing},
     id::{PrincipalId, TeamId},
-    principal::{PrincipalFacts, PrincipalKind, TeamFacts, TeamOf},
-    scope::{Caps, Scope},
+    principal::{PrincipalFacts, PrincipalKind, TeamFacts},
+    scope::Caps,
     token::TokenFacts,
 };
 use claviger_store::{
     Db, Memory, Query, Touched, feed::Feed, principals, repositories, teams, tokens,
 };
-use quick_cache::{Weighter, sync::Cache};
+use quick_cache::sync::Cache;
+
+use weight::Bytes;
 
 /// How often a decision gathers its facts anew while they change under it, before it reads them in
 /// one snapshot of the store.
@@ -44,40 +47,6 @@ const ATTEMPTS: usize = 3;
 
 /// The key of a token's fact.
 pub type Lookup = [u8; 32];
-
-/// Weighs facts in bytes, roughly, so that the bound on memory holds.
-#[derive(Clone)]
-struct Bytes;
-
-/// What an entry costs beside its value: the key, the slot, the allocation.
-const ENTRY: u64 = 160;
-
-fn bytes(size: usize, more: usize) -> u64 {
-    ENTRY + u64::try_from(size + more).unwrap_or(u64::MAX / 2)
-}
-
-impl Weighter<Lookup, Arc<TokenFacts>> for Bytes {
-    fn weight(&self, _: &Lookup, token: &Arc<TokenFacts>) -> u64 {
-        let scopes = token.scopes.iter().map(|s| size_of::<Scope>() + s.word.len()).sum();
-        bytes(size_of::<TokenFacts>(), scopes)
-    }
-}
-impl Weighter<PrincipalId, Arc<PrincipalFacts>> for Bytes {
-    fn weight(&self, _: &PrincipalId, principal: &Arc<PrincipalFacts>) -> u64 {
-        let more = principal.name.len() + principal.teams.len() * size_of::<TeamOf>();
-        bytes(size_of::<PrincipalFacts>(), more)
-    }
-}
-impl Weighter<TeamId, Arc<TeamFacts>> for Bytes {
-    fn weight(&self, _: &TeamId, team: &Arc<TeamFacts>) -> u64 {
-        bytes(size_of::<TeamFacts>(), team.name.len())
-    }
-}
-impl Weighter<Box<str>, Arc<RepoAcl>> for Bytes {
-    fn weight(&self, name: &Box<str>, acl: &Arc<RepoAcl>) -> u64 {
-        bytes(size_of::<RepoAcl>(), name.len() + acl.grants.len() * size_of::<Grant>())
-    }
-}
 
 /// The facts that are remembered.
 pub struct Facts {
@@ -492,3 +461,6 @@ impl Memory for Facts {
         self.epoch.fetch_add(1, Ordering::AcqRel);
     }
 }
+
+#[cfg(test)]
+mod tests;
