@@ -8,6 +8,7 @@ mod authn;
 pub mod caller;
 pub mod facts;
 pub mod keys;
+mod minting;
 pub mod passwords;
 pub mod sessions;
 pub mod settings;

@@ -4,16 +4,13 @@
 //! Rows that refer to the principal go with its own row. Tokens stay as tombstones, revoked; names
 //! that a registry may still hold content under leave tombstones too (`names`).
 
-use claviger_domain::{
-    UnixMillis,
-    id::{PrincipalId, TokenId},
-    principal::PrincipalKind,
-};
+use claviger_domain::{UnixMillis, id::PrincipalId, principal::PrincipalKind};
 
 use crate::{
-    db::{Param, Query, Stmt, StoreError, Touched, Tx, statements},
+    db::{Query, Stmt, StoreError, Touched, Tx, statements},
     names::{self, NameOf},
     principals::Principal,
+    tokens,
 };
 
 /// Why something ends, and by whom.
@@ -40,7 +37,6 @@ statements! {
          UPDATE token SET revoked_at = $2, revoked_by = $3, revoke_reason = $4
          WHERE revoked_at IS NULL AND id IN (SELECT id FROM ends) RETURNING id"
     );
-    LOOKUPS = Stmt::same("SELECT lookup FROM secret WHERE token_id = $1");
     ROBOTS = Stmt::same("SELECT id, name FROM principal WHERE owner_id = $1");
     TEAMS = Stmt::same("SELECT id FROM team WHERE org_id = $1");
     REPOSITORIES = Stmt::same("SELECT id, name FROM repository WHERE namespace_id = $1");
@@ -52,18 +48,6 @@ statements! {
     DELETE = Stmt::same("DELETE FROM principal WHERE id = $1");
     RENAME = Stmt::same("UPDATE principal SET name = $2 WHERE id = $1");
     RENAME_REPOSITORY = Stmt::same("UPDATE repository SET name = $2 WHERE id = $1");
-}
-
-/// Runs a statement that revokes tokens and answers their ids; evicts each of their secrets.
-fn revoke(tx: &mut Tx<'_>, stmt: &Stmt, params: &[Param<'_>]) -> Result<(), StoreError> {
-    for row in tx.all(stmt, params)? {
-        let id: TokenId = row.parse(0)?;
-        for row in tx.all(&LOOKUPS, &[(&id).into()])? {
-            let lookup = row.blob(0)?.try_into();
-            tx.touch(Touched::Token(lookup.map_err(|_| StoreError::Column { column: 0 })?));
-        }
-    }
-    Ok(())
 }
 
 /// Deletes a user, robot or organisation with all that is its own: tokens (also of its robots, and
@@ -80,7 +64,8 @@ pub fn delete(
 ) -> Result<(), StoreError> {
     let id = &principal.id;
     let Ending { now, by, reason } = *ending;
-    revoke(tx, &REVOKE_NAMESPACE, &[id.into(), now.into(), by.into(), reason.into()])?;
+    let values = [id.into(), now.into(), by.into(), reason.into()];
+    tokens::revoke_by(tx, &REVOKE_NAMESPACE, &values)?;
     for row in tx.all(&GRANTED, &[id.into()])? {
         tx.touch(Touched::Repo(row.text(0)?.to_owned()));
     }

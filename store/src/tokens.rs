@@ -1,13 +1,104 @@
 //! Tokens, and the secrets that reach them.
 
 use claviger_domain::{
-    UnixMillis,
-    id::TokenId,
+    TokenKind, UnixMillis,
+    id::{AccountId, ApplicationId, PrincipalId, TokenId},
     scope::{Scope, Scopes},
     token::TokenFacts,
 };
 
-use crate::db::{Query, Stmt, StoreError, Tx, statements};
+use crate::{
+    db::{Param, Query, Stmt, StoreError, Touched, Tx, statements},
+    endings::Ending,
+};
+
+/// A token to be made.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// Its id.
+    pub id: TokenId,
+    /// What it is.
+    pub kind: TokenKind,
+    /// The account it acts in.
+    pub account: AccountId,
+    /// Whom it acts for.
+    pub principal: PrincipalId,
+    /// His name, for the time when he is gone.
+    pub principal_name: String,
+    /// The OAuth application it is given to.
+    pub application: Option<ApplicationId>,
+    /// What it is called.
+    pub name: String,
+    /// The token it stands for or was minted with: it ends with it.
+    pub parent: Option<TokenId>,
+    /// The name of who made it.
+    pub created_by: String,
+    /// The registry service of a refresh token.
+    pub service: Option<String>,
+    /// When it was made.
+    pub created_at: UnixMillis,
+    /// When it ends; `None` is never.
+    pub expires_at: Option<UnixMillis>,
+    /// What it may do at most.
+    pub scopes: Scopes,
+}
+
+/// How a secret is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Derived from a selector.
+    Derived,
+    /// A keyed hash of what came from elsewhere.
+    Hashed,
+    /// The same, with a sealed copy that is shown again.
+    Sealed,
+}
+
+impl Form {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Derived => "derived",
+            Self::Hashed => "hashed",
+            Self::Sealed => "sealed",
+        }
+    }
+}
+
+/// What is kept of a secret.
+#[derive(Clone, Debug)]
+pub struct NewSecret {
+    /// Under which it is found.
+    pub lookup: [u8; 32],
+    /// How it is kept.
+    pub form: Form,
+    /// What it is rebuilt from, when it is shown again.
+    pub selector: Option<[u8; 16]>,
+    /// The sealed copy, likewise.
+    pub sealed: Option<Vec<u8>>,
+    /// The generation of the key.
+    pub key_generation: u8,
+    /// What it begins with; empty when it came from elsewhere.
+    pub prefix: String,
+    /// How it is made up; 0 when it came from elsewhere.
+    pub format: u8,
+}
+
+/// A secret that can be shown again: what it is rebuilt from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The token that it reaches.
+    pub token: TokenId,
+    /// What it is rebuilt from.
+    pub selector: Option<Vec<u8>>,
+    /// The sealed copy of one that came from elsewhere.
+    pub sealed: Option<Vec<u8>>,
+    /// The generation of the key.
+    pub key_generation: u8,
+    /// What it begins with.
+    pub prefix: String,
+    /// How it is made up.
+    pub format: u8,
+}
 
 statements! {
     FACTS = Stmt::same(
@@ -17,6 +108,43 @@ statements! {
     );
     SCOPES = Stmt::same(
         "SELECT dialect, word FROM token_scope WHERE token_id = $1 ORDER BY dialect, word"
+    );
+    INSERT = Stmt::same(
+        "INSERT INTO token (id, kind, account_id, principal_id, principal_name, application_id,
+            name, parent_id, created_by, service, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+    );
+    INSERT_SCOPE = Stmt::same(
+        "INSERT INTO token_scope (token_id, dialect, word) VALUES ($1, $2, $3)"
+    );
+    INSERT_SECRET = Stmt::same(
+        "INSERT INTO secret (lookup, token_id, form, selector, sealed, key_generation, prefix,
+            format, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+    );
+    // with a token end those that stand for it
+    REVOKE = Stmt::same(
+        "WITH RECURSIVE ends (id) AS (
+            SELECT id FROM token WHERE id = $1
+            UNION SELECT t.id FROM token t JOIN ends e ON t.parent_id = e.id)
+         UPDATE token SET revoked_at = $2, revoked_by = $3, revoke_reason = $4
+         WHERE revoked_at IS NULL AND id IN (SELECT id FROM ends) RETURNING id"
+    );
+    REVOKE_KIND = Stmt::same(
+        "WITH RECURSIVE ends (id) AS (
+            SELECT id FROM token WHERE principal_id = $1 AND kind = $5
+            UNION SELECT t.id FROM token t JOIN ends e ON t.parent_id = e.id)
+         UPDATE token SET revoked_at = $2, revoked_by = $3, revoke_reason = $4
+         WHERE revoked_at IS NULL AND id IN (SELECT id FROM ends) RETURNING id"
+    );
+    LOOKUPS = Stmt::same("SELECT lookup FROM secret WHERE token_id = $1");
+    KEPT = Stmt::same(
+        "SELECT t.id, s.selector, s.sealed, s.key_generation, s.prefix, s.format
+         FROM token t JOIN secret s ON s.token_id = t.id
+         WHERE t.principal_id = $1 AND t.kind = $2 AND t.revoked_at IS NULL
+            AND (t.expires_at IS NULL OR t.expires_at > $3)
+            AND (s.valid_until IS NULL OR s.valid_until > $3)
+         ORDER BY t.seq DESC, s.created_at DESC"
     );
     USED_TOKEN = Stmt::same(
         "UPDATE token SET last_used_at = $2, last_used_address = $3
@@ -68,4 +196,114 @@ pub fn used(
 ) -> Result<(), StoreError> {
     tx.execute(&USED_TOKEN, &[id.into(), at.into(), address.into()])?;
     tx.execute(&USED_SECRET, &[lookup.into(), at.into(), address.into()]).map(drop)
+}
+
+/// Adds a token with its scopes and its first secret.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn insert(tx: &mut Tx<'_>, token: &NewToken, secret: &NewSecret) -> Result<(), StoreError> {
+    tx.execute(
+        &INSERT,
+        &[
+            (&token.id).into(),
+            token.kind.as_str().into(),
+            (&token.account).into(),
+            (&token.principal).into(),
+            (&token.principal_name).into(),
+            token.application.as_ref().into(),
+            (&token.name).into(),
+            token.parent.as_ref().into(),
+            (&token.created_by).into(),
+            (&token.service).into(),
+            token.created_at.into(),
+            token.expires_at.into(),
+        ],
+    )?;
+    for scope in token.scopes.iter() {
+        let values = [(&token.id).into(), scope.dialect.as_str().into(), (&*scope.word).into()];
+        tx.execute(&INSERT_SCOPE, &values)?;
+    }
+    tx.execute(
+        &INSERT_SECRET,
+        &[
+            (&secret.lookup).into(),
+            (&token.id).into(),
+            secret.form.as_str().into(),
+            secret.selector.as_ref().map(<[u8; 16]>::as_slice).into(),
+            secret.sealed.as_deref().into(),
+            i64::from(secret.key_generation).into(),
+            (&secret.prefix).into(),
+            i64::from(secret.format).into(),
+            token.created_at.into(),
+        ],
+    )
+    .map(drop)
+}
+
+/// Revokes a token and those that stand for it; whether any of them was not revoked yet.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn revoke(tx: &mut Tx<'_>, id: &TokenId, ending: &Ending<'_>) -> Result<bool, StoreError> {
+    let Ending { now, by, reason } = *ending;
+    revoke_by(tx, &REVOKE, &[id.into(), now.into(), by.into(), reason.into()])
+}
+
+/// Revokes all tokens of one kind of a principal; whether there was one.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn revoke_kind(
+    tx: &mut Tx<'_>,
+    principal: &PrincipalId,
+    kind: TokenKind,
+    ending: &Ending<'_>,
+) -> Result<bool, StoreError> {
+    let Ending { now, by, reason } = *ending;
+    let values = [principal.into(), now.into(), by.into(), reason.into(), kind.as_str().into()];
+    revoke_by(tx, &REVOKE_KIND, &values)
+}
+
+/// Runs a statement that revokes tokens and answers their ids; evicts each of their secrets.
+pub(crate) fn revoke_by(
+    tx: &mut Tx<'_>,
+    stmt: &Stmt,
+    params: &[Param<'_>],
+) -> Result<bool, StoreError> {
+    let ended = tx.all(stmt, params)?;
+    for row in &ended {
+        for row in tx.all(&LOOKUPS, &[row.text(0)?.into()])? {
+            let lookup = row.blob(0)?.try_into();
+            tx.touch(Touched::Token(lookup.map_err(|_| StoreError::Column { column: 0 })?));
+        }
+    }
+    Ok(!ended.is_empty())
+}
+
+/// What the secrets of a principal's live tokens of one kind are rebuilt from, the newest first.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn kept(
+    q: &mut dyn Query,
+    principal: &PrincipalId,
+    kind: TokenKind,
+    now: UnixMillis,
+) -> Result<Vec<Kept>, StoreError> {
+    let byte = |row: &crate::db::Row, column| {
+        u8::try_from(row.int(column)?).map_err(|_| StoreError::Column { column })
+    };
+    let rows = q.all(&KEPT, &[principal.into(), kind.as_str().into(), now.into()])?;
+    let kept = rows.iter().map(|row| {
+        Ok(Kept {
+            token: row.parse(0)?,
+            selector: row.opt_blob(1)?.map(<[u8]>::to_vec),
+            sealed: row.opt_blob(2)?.map(<[u8]>::to_vec),
+            key_generation: byte(row, 3)?,
+            prefix: row.text(4)?.to_owned(),
+            format: byte(row, 5)?,
+        })
+    });
+    kept.collect()
 }
