@@ -2,5 +2,6 @@
 
 mod house;
 mod quay_cases;
+mod refusals;
 mod store;
 mod story;

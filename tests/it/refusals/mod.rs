@@ -1,0 +1,176 @@
+//! The refusal table: every route of every door, each time with something wrong.
+//!
+//! The routes come from the route table itself, so a new one is in here by itself; what it answers
+//! stands in `refusals.golden`, so that somebody must have looked at it. Beside the statuses every
+//! answer is held to this: never a 5xx, never a content type that its door does not speak, and a
+//! refusal changes nothing.
+
+mod treatments;
+
+use std::{collections::BTreeSet, fmt::Write};
+
+use claviger_domain::Error;
+use claviger_http::routes::RouteLine;
+use claviger_service::Settings;
+use claviger_store::{Query, Stmt};
+use claviger_tests::{
+    answer::Answer,
+    app::TestApp,
+    case::{seed, settings},
+    scratch::Engine,
+    server::Server,
+};
+use http::Method;
+use serde_json::Map;
+use treatments::{Cast, Treatment};
+
+fn test_settings() -> Settings {
+    settings::of(&Map::new(), &seed::read())
+}
+
+async fn routes() -> Vec<RouteLine> {
+    let app = TestApp::empty(Engine::Sqlite, test_settings()).await;
+    let mut lines: Vec<RouteLine> = app.site.lines().cloned().collect();
+    lines.sort();
+    lines.dedup();
+    lines
+}
+
+claviger_tests::both! {
+    async fn every_route_refuses_as_it_should(engine: Engine) {
+        let (mut table, mut wrong) = (String::new(), Vec::new());
+        for route in routes().await {
+            let (app, secrets) = TestApp::seeded(engine, test_settings()).await;
+            let cast = Cast::assemble(&app, &secrets).await;
+            let _ = write!(table, "{} {} {}", route.door, route.method, route.template);
+            let mut before = everything(&app).await;
+            for treatment in Treatment::all(&route) {
+                let mut statuses = BTreeSet::new();
+                for request in treatment.requests(&route, &cast) {
+                    let answer = app.send(request.clone()).await;
+                    statuses.insert(answer.status.as_u16());
+                    let after = everything(&app).await;
+                    let changed = before != after;
+                    before = after;
+                    wrong.extend(faults(&route, &answer, changed).into_iter().map(|fault| {
+                        let uri: String = request.uri().to_string().chars().take(120).collect();
+                        format!("{} {} {uri} ({}): {fault}", route.door, route.method, treatment.name)
+                    }));
+                }
+                if statuses.is_empty() {
+                    continue;
+                }
+                let statuses: Vec<String> = statuses.iter().map(u16::to_string).collect();
+                let _ = write!(table, " {}:{}", treatment.name, statuses.join("/"));
+            }
+            table.push('\n');
+        }
+        assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), wrong.join("\n"));
+        golden(&table);
+    }
+}
+
+/// What is wrong with an answer, whatever was asked.
+fn faults(route: &RouteLine, answer: &Answer, changed: bool) -> Vec<String> {
+    let mut faults = Vec::new();
+    let status = answer.status;
+    if status.is_server_error() {
+        faults.push(format!("{status}: {}", answer.text()));
+    }
+    let spoken: &[&str] = match route.door {
+        "registry" => &["application/json"],
+        "quay" | "oauth" => &["application/json", "text/html"],
+        "operators" => &["text/plain", "application/json"],
+        other => panic!("say what the door `{other}` speaks"),
+    };
+    let kind = answer.header("content-type").unwrap_or_default();
+    let speaks = spoken.iter().any(|word| kind.split(';').next() == Some(word));
+    let says_nothing = answer.body.is_empty() && kind.is_empty();
+    if !speaks && !says_nothing {
+        faults.push(format!("{status} in the content type `{kind}`: {}", answer.text()));
+    }
+    if answer.header("x-content-type-options") != Some("nosniff") {
+        faults.push("its content type may be guessed".to_owned());
+    }
+    if status == 405 && answer.header("allow").is_none() {
+        faults.push("405 does not say what is allowed".to_owned());
+    }
+    if changed && (status.is_client_error() || status.is_server_error()) {
+        faults.push(format!("it was refused ({status}) and changed something all the same"));
+    }
+    faults
+}
+
+/// Every row that says who may do what.
+async fn everything(app: &TestApp) -> String {
+    const TABLES: [Stmt; 12] = [
+        Stmt::same("SELECT * FROM principal ORDER BY seq"),
+        Stmt::same("SELECT * FROM team ORDER BY seq"),
+        Stmt::same("SELECT * FROM team_member ORDER BY seq"),
+        Stmt::same("SELECT * FROM team_invite ORDER BY seq"),
+        Stmt::same("SELECT * FROM repository ORDER BY seq"),
+        Stmt::same("SELECT * FROM permission ORDER BY seq"),
+        Stmt::same("SELECT * FROM prototype ORDER BY seq"),
+        Stmt::same("SELECT * FROM application ORDER BY seq"),
+        Stmt::same("SELECT * FROM oauth_assignment ORDER BY seq"),
+        Stmt::same("SELECT * FROM token ORDER BY seq"),
+        Stmt::same("SELECT * FROM token_scope ORDER BY token_id, dialect, word"),
+        Stmt::same("SELECT * FROM name_tombstone ORDER BY name"),
+    ];
+    let dump = app.db.read(|q: &mut dyn Query| {
+        let tables = TABLES.iter().map(|table| q.all(table, &[]));
+        let tables: Vec<_> = tables.collect::<Result<_, _>>()?;
+        Ok::<_, Error>(format!("{tables:?}"))
+    });
+    dump.await.expect("an answer")
+}
+
+/// Compares the table with the one that somebody has looked at.
+fn golden(table: &str) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/it/refusals/refusals.golden");
+    let golden = std::fs::read_to_string(path).unwrap_or_default();
+    if golden == table {
+        return;
+    }
+    let found = std::env::temp_dir().join("refusals.golden");
+    std::fs::write(&found, table).expect("it is written");
+    let (old, new): (BTreeSet<&str>, BTreeSet<&str>) =
+        (golden.lines().collect(), table.lines().collect());
+    let gone = old.difference(&new).map(|line| format!("- {line}"));
+    let come = new.difference(&old).map(|line| format!("+ {line}"));
+    let lines: Vec<String> = gone.chain(come).collect();
+    panic!(
+        "the routes do not answer as in {path}; if all of this is as it should be, copy {}:\n{}",
+        found.display(),
+        lines.join("\n")
+    );
+}
+
+#[tokio::test]
+async fn a_method_that_no_route_has_is_refused_with_those_it_has() {
+    let (app, _) = TestApp::seeded(Engine::Sqlite, test_settings()).await;
+    for route in routes().await {
+        let path = treatments::path(&route, None);
+        for method in [Method::PATCH, Method::TRACE, Method::from_bytes(b"BREW").expect("a method")]
+        {
+            let request = treatments::bare(method.clone(), &path);
+            let answer = app.send(request).await;
+            assert_eq!(answer.status, 405, "{method} {path}");
+            assert_eq!(faults(&route, &answer, false), [""; 0], "{method} {path}");
+            let allow = answer.header("allow").unwrap_or_default();
+            assert!(allow.split(", ").any(|word| word == route.method), "{path}: {allow}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_nobody_has_is_refused_in_the_words_of_its_door() {
+    let (app, _) = TestApp::seeded(Engine::Sqlite, test_settings()).await;
+    for path in
+        ["/", "/nope", "/api/v1/nope", "/v2/nope", "/oauth/nope", "/api/v1/../../etc/passwd"]
+    {
+        let answer = app.send(treatments::bare(Method::GET, path)).await;
+        assert!(!answer.status.is_server_error(), "{path}: {}", answer.status);
+        assert_ne!(answer.status, 200, "{path}");
+    }
+}
