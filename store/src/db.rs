@@ -319,7 +319,7 @@ pub trait Query {
 /// A connection to either engine.
 pub(crate) enum Connection {
     Sqlite(SqliteConnection),
-    Postgres(PostgresConnection),
+    Postgres(Box<PostgresConnection>),
 }
 
 impl Connection {

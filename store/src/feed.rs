@@ -11,6 +11,7 @@
 //! before the question was sent, on the monotonic clock.
 
 use std::{
+    fmt::Write as _,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -62,7 +63,12 @@ impl Touched {
     fn words(&self) -> (&'static str, String) {
         match self {
             Self::Token(lookup) => {
-                ("token", lookup.iter().map(|byte| format!("{byte:02x}")).collect())
+                let mut hex = String::with_capacity(64);
+                for byte in lookup {
+                    // writing to a String cannot fail
+                    let _ = write!(hex, "{byte:02x}");
+                }
+                ("token", hex)
             }
             Self::Principal(id) => ("principal", id.to_string()),
             Self::Team(id) => ("team", id.to_string()),

@@ -50,7 +50,8 @@ impl Target {
         match self {
             Self::Sqlite(path) => SqliteConnection::writer(path).map(Connection::Sqlite),
             Self::Postgres(address) => {
-                PostgresConnection::connect(address).map(Connection::Postgres)
+                let connection = PostgresConnection::connect(address)?;
+                Ok(Connection::Postgres(Box::new(connection)))
             }
         }
     }
@@ -59,7 +60,8 @@ impl Target {
         match self {
             Self::Sqlite(path) => SqliteConnection::reader(path).map(Connection::Sqlite),
             Self::Postgres(address) => {
-                PostgresConnection::connect(address).map(Connection::Postgres)
+                let connection = PostgresConnection::connect(address)?;
+                Ok(Connection::Postgres(Box::new(connection)))
             }
         }
     }
@@ -150,8 +152,8 @@ impl Db {
             Ok((writer, position))
         })?;
         let feed = Arc::new(Feed::new(position, memory));
-        let reads = Arc::new(Queue::new(WAITING));
-        let writes = Arc::new(Queue::new(WAITING));
+        let reads: Arc<Queue<ReadJob>> = Arc::new(Queue::new(WAITING));
+        let changes: Arc<Queue<Box<dyn WriteJob>>> = Arc::new(Queue::new(WAITING));
         let mut threads = Vec::new();
         for number in 0..readers.max(1) {
             let (target, reads) = (target.clone(), Arc::clone(&reads));
@@ -160,14 +162,20 @@ impl Db {
             })?);
         }
         threads.push(spawn("store-write", {
-            let (target, writes, feed) = (target.clone(), Arc::clone(&writes), Arc::clone(&feed));
-            move || Writer { target, connection: Some(writer), feed, chance, clock }.serve(&writes)
+            let (target, changes, feed) = (target.clone(), Arc::clone(&changes), Arc::clone(&feed));
+            move || Writer { target, connection: Some(writer), feed, chance, clock }.serve(&changes)
         })?);
         threads.push(spawn("store-feed", {
             let (target, feed) = (target.clone(), Arc::clone(&feed));
             move || feed.follow(&target)
         })?);
-        Ok(Self(Arc::new(Inner { target, reads, writes, feed, threads: Mutex::new(threads) })))
+        Ok(Self(Arc::new(Inner {
+            target,
+            reads,
+            writes: changes,
+            feed,
+            threads: Mutex::new(threads),
+        })))
     }
 
     /// Asks something, in a snapshot of one moment.

@@ -20,14 +20,16 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Where PostgreSQL is, and how to speak with it.
 #[derive(Clone)]
 pub struct PostgresAddress {
-    config: Config,
+    config: Box<Config>,
     tls: Option<tokio_postgres_rustls::MakeRustlsConnect>,
 }
 
 impl std::fmt::Debug for PostgresAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // the address may hold a password
-        f.debug_struct("PostgresAddress").field("hosts", &self.config.get_hosts()).finish()
+        f.debug_struct("PostgresAddress")
+            .field("hosts", &self.config.get_hosts())
+            .finish_non_exhaustive()
     }
 }
 
@@ -38,7 +40,7 @@ impl FromStr for PostgresAddress {
     /// needed, and the server's name is checked (verify-full).
     fn from_str(url: &str) -> Result<Self, StoreError> {
         // the error could quote the password
-        let mut config: Config = url.parse().map_err(|_| {
+        let mut config: Box<Config> = url.parse().map(Box::new).map_err(|_| {
             StoreError::Address("the database address is not a valid `postgres://…` URL".to_owned())
         })?;
         let local = config.get_hosts().iter().all(|host| match host {
@@ -199,12 +201,10 @@ impl ToSql for Param<'_> {
 /// Tells an outage from a statement that is wrong. The server refuses work for a while with the
 /// classes 08 (connection), 25 (read-only), 53 (resources), 57 (shutdown) and 58 (system).
 fn trouble(error: postgres::Error) -> StoreError {
-    let outage = match error.code() {
-        Some(state) => ["08", "25", "53", "57", "58"].iter().any(|c| state.code().starts_with(c)),
-        None => {
-            let io = error.source().is_some_and(|cause| cause.is::<std::io::Error>());
-            io || error.is_closed()
-        }
+    let outage = if let Some(state) = error.code() {
+        ["08", "25", "53", "57", "58"].iter().any(|class| state.code().starts_with(class))
+    } else {
+        error.is_closed() || error.source().is_some_and(<dyn StdError>::is::<std::io::Error>)
     };
     if outage {
         StoreError::Unavailable(Box::new(error))
