@@ -1,5 +1,7 @@
 //! The seam on both engines: groups, savepoints, the feed, the audit's chain.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicU64, Ordering},
@@ -44,7 +46,8 @@ fn open(target: &Target, memory: &Arc<Seen>) -> Db {
 fn targets(name: &str, folder: &std::path::Path) -> Vec<Target> {
     let mut targets = vec![Target::Sqlite(folder.join("claviger.db"))];
     #[expect(clippy::disallowed_methods, reason = "the tests' own variable")]
-    if let Ok(url) = std::env::var("TEST_POSTGRES_URL") {
+    let url = std::env::var("TEST_POSTGRES_URL").expect("run the tests with scripts/test");
+    {
         std::thread::scope(|scope| {
             let made = scope.spawn(|| {
                 let mut admin = postgres::Client::connect(&url, postgres::NoTls).unwrap();
@@ -59,6 +62,9 @@ fn targets(name: &str, folder: &std::path::Path) -> Vec<Target> {
     targets
 }
 
+const BACK: Stmt = Stmt::same("UPDATE revision SET n = 1, change_id = 'other'");
+const LIE: Stmt = Stmt::same("UPDATE audit SET object_name = 'eve' WHERE object_name = 'bob'");
+const NEWER: Stmt = Stmt::same("INSERT INTO migration (number, name) VALUES (99, 'later')");
 const ADD: Stmt = Stmt::same("INSERT INTO account (id, name, created_at) VALUES ($1, $2, $3)");
 const COUNT: Stmt = Stmt::same("SELECT CAST(COUNT(*) AS BIGINT) FROM account");
 
@@ -112,7 +118,9 @@ async fn another_process_hears_what_was_touched() {
         ];
         let touch = facts.clone();
         a.write(move |tx| {
-            touch.into_iter().for_each(|fact| tx.touch(fact));
+            for fact in touch {
+                tx.touch(fact);
+            }
             Ok(())
         })
         .await
@@ -149,7 +157,6 @@ async fn a_store_that_was_set_back_drops_everything() {
             .unwrap();
         }
         let mut applied = db.feed().applied();
-        const BACK: Stmt = Stmt::same("UPDATE revision SET n = 1, change_id = 'other'");
         db.write(|tx| Ok(tx.execute(&BACK, &[])?)).await.unwrap();
         applied.changed().await.unwrap();
         assert_eq!(memory.0.lock().unwrap().last(), Some(&Touched::All));
@@ -182,8 +189,6 @@ async fn a_changed_audit_row_breaks_the_chain() {
         .unwrap();
         let broken = || db.read(|q| Ok(audit::first_broken(q)?));
         assert_eq!(broken().await.unwrap(), None);
-        const LIE: Stmt =
-            Stmt::same("UPDATE audit SET object_name = 'eve' WHERE object_name = 'bob'");
         db.write(|tx| Ok(tx.execute(&LIE, &[])?)).await.unwrap();
         assert_eq!(broken().await.unwrap(), Some(2));
     }
@@ -203,7 +208,6 @@ async fn a_database_of_a_newer_program_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for target in targets("seam_newer", folder.path()) {
         let db = open(&target, &Arc::default());
-        const NEWER: Stmt = Stmt::same("INSERT INTO migration (number, name) VALUES (99, 'later')");
         db.write(|tx| Ok(tx.execute(&NEWER, &[])?)).await.unwrap();
         assert_eq!(db.read(|q| Ok(migrate::version(q)?)).await.unwrap(), 99);
         db.close();
