@@ -4,11 +4,15 @@
 mod access;
 pub mod activity;
 pub mod app;
+pub mod applications;
 mod authn;
 pub mod caller;
 pub mod facts;
 pub mod keys;
 mod minting;
+pub mod oauth_assign;
+pub mod oauth_authorize;
+pub mod oauth_token;
 pub mod passwords;
 pub mod sessions;
 pub mod settings;

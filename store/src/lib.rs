@@ -10,6 +10,7 @@ pub mod feed;
 pub mod grants;
 pub mod migrate;
 pub mod names;
+pub mod oauth_tokens;
 pub mod organisations;
 pub mod pool;
 mod postgres;
@@ -45,6 +46,7 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
         ("migrate", migrate::ALL),
         ("names", names::ALL),
         ("organisations", organisations::ALL),
+        ("oauth_tokens", oauth_tokens::ALL),
         ("principals", principals::ALL),
         ("prototypes", prototypes::ALL),
         ("repositories", repositories::ALL),
