@@ -13,7 +13,7 @@ use claviger_service::{
     keys::{KeyRing, Keys, MasterKeys},
     passwords::{Password, Passwords},
 };
-use claviger_store::{Db, Stmt};
+use claviger_store::{Db, Query, Row, Stmt};
 use http::Request;
 use http_body_util::BodyExt;
 
@@ -63,7 +63,33 @@ impl TestApp {
         let secrets = seed::write(&app.db, (app.keys)(), password, app.clock.now()).await;
         (app, secrets)
     }
+
+    /// Every row that says who may do what, table by table.
+    pub async fn rows(&self) -> Vec<Vec<Row>> {
+        let rows = self.db.read(|q: &mut dyn Query| {
+            let tables = TABLES.iter().map(|table| q.all(table, &[]));
+            Ok(tables.collect::<Result<_, _>>()?)
+        });
+        rows.await.expect("an answer")
+    }
 }
+
+/// The tables that say who may do what.
+const TABLES: [Stmt; 13] = [
+    Stmt::same("SELECT * FROM principal ORDER BY seq"),
+    Stmt::same("SELECT * FROM team ORDER BY seq"),
+    Stmt::same("SELECT * FROM team_member ORDER BY seq"),
+    Stmt::same("SELECT * FROM team_invite ORDER BY seq"),
+    Stmt::same("SELECT * FROM repository ORDER BY seq"),
+    Stmt::same("SELECT * FROM permission ORDER BY seq"),
+    Stmt::same("SELECT * FROM prototype ORDER BY seq"),
+    Stmt::same("SELECT * FROM application ORDER BY seq"),
+    Stmt::same("SELECT * FROM oauth_assignment ORDER BY seq"),
+    Stmt::same("SELECT * FROM token ORDER BY seq"),
+    Stmt::same("SELECT * FROM token_scope ORDER BY token_id, dialect, word"),
+    Stmt::same("SELECT * FROM secret ORDER BY lookup"),
+    Stmt::same("SELECT * FROM name_tombstone ORDER BY name"),
+];
 
 /// What the first start writes.
 async fn install(

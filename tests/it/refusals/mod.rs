@@ -9,10 +9,8 @@ mod treatments;
 
 use std::{collections::BTreeSet, fmt::Write};
 
-use claviger_domain::Error;
 use claviger_http::routes::RouteLine;
 use claviger_service::Settings;
-use claviger_store::{Query, Stmt};
 use claviger_tests::{
     answer::Answer,
     app::TestApp,
@@ -43,13 +41,13 @@ claviger_tests::both! {
             let (app, secrets) = TestApp::seeded(engine, test_settings()).await;
             let cast = Cast::assemble(&app, &secrets).await;
             let _ = write!(table, "{} {} {}", route.door, route.method, route.template);
-            let mut before = everything(&app).await;
+            let mut before = app.rows().await;
             for treatment in Treatment::all(&route) {
                 let mut statuses = BTreeSet::new();
                 for request in treatment.requests(&route, &cast) {
                     let answer = app.send(request.clone()).await;
                     statuses.insert(answer.status.as_u16());
-                    let after = everything(&app).await;
+                    let after = app.rows().await;
                     let changed = before != after;
                     before = after;
                     wrong.extend(faults(&route, &answer, changed).into_iter().map(|fault| {
@@ -99,30 +97,6 @@ fn faults(route: &RouteLine, answer: &Answer, changed: bool) -> Vec<String> {
         faults.push(format!("it was refused ({status}) and changed something all the same"));
     }
     faults
-}
-
-/// Every row that says who may do what.
-async fn everything(app: &TestApp) -> String {
-    const TABLES: [Stmt; 12] = [
-        Stmt::same("SELECT * FROM principal ORDER BY seq"),
-        Stmt::same("SELECT * FROM team ORDER BY seq"),
-        Stmt::same("SELECT * FROM team_member ORDER BY seq"),
-        Stmt::same("SELECT * FROM team_invite ORDER BY seq"),
-        Stmt::same("SELECT * FROM repository ORDER BY seq"),
-        Stmt::same("SELECT * FROM permission ORDER BY seq"),
-        Stmt::same("SELECT * FROM prototype ORDER BY seq"),
-        Stmt::same("SELECT * FROM application ORDER BY seq"),
-        Stmt::same("SELECT * FROM oauth_assignment ORDER BY seq"),
-        Stmt::same("SELECT * FROM token ORDER BY seq"),
-        Stmt::same("SELECT * FROM token_scope ORDER BY token_id, dialect, word"),
-        Stmt::same("SELECT * FROM name_tombstone ORDER BY name"),
-    ];
-    let dump = app.db.read(|q: &mut dyn Query| {
-        let tables = TABLES.iter().map(|table| q.all(table, &[]));
-        let tables: Vec<_> = tables.collect::<Result<_, _>>()?;
-        Ok::<_, Error>(format!("{tables:?}"))
-    });
-    dump.await.expect("an answer")
 }
 
 /// Compares the table with the one that somebody has looked at.

@@ -1,5 +1,6 @@
 //! The store, held to the same on both engines.
 
 mod acceptance;
+mod alike;
 mod endings;
 mod schema;
