@@ -168,7 +168,6 @@ fn implied<'a>(
 ) -> impl Iterator<Item = Reason> + 'a {
     let owner = asker.principal.is_some_and(|p| p.id == namespace.id)
         && namespace.kind == PrincipalKind::User;
-    let superuser = asker.standing.superuser && asker.standing.full_access && asker.caps.superuser;
     let admin = move |path| Reason { path, role: Role::Admin };
     owner
         .then_some(admin(Path::NamespaceOwner))
@@ -179,13 +178,16 @@ fn implied<'a>(
                 .filter(|team| team.role == OrgRole::Admin)
                 .map(move |team| admin(Path::OrgAdmin(team.id))),
         )
-        .chain(superuser.then_some(admin(Path::Superuser)))
-        .chain(
-            asker
-                .standing
-                .global_readonly
-                .then_some(Reason { path: Path::GlobalReadOnly, role: Role::Read }),
-        )
+        .chain(everywhere(asker))
+}
+
+/// What the settings give `asker` on everything, whether it exists or not.
+fn everywhere(asker: &Asker<'_>) -> impl Iterator<Item = Reason> {
+    let standing = asker.standing;
+    let superuser = standing.superuser && standing.full_access && asker.caps.superuser;
+    superuser.then_some(Reason { path: Path::Superuser, role: Role::Admin }).into_iter().chain(
+        standing.global_readonly.then_some(Reason { path: Path::GlobalReadOnly, role: Role::Read }),
+    )
 }
 
 /// Every path by which a right on the repository reaches `asker`, before the credential's
@@ -223,9 +225,12 @@ pub fn effective_role(asker: &Asker<'_>, acl: &RepoAcl) -> Option<Role> {
 }
 
 /// The role that `asker` has on a repository of `namespace` that does not exist (yet): only what
-/// is implied by the namespace.
-pub fn role_in_namespace(asker: &Asker<'_>, namespace: NamespaceFacts) -> Option<Role> {
-    strongest(asker, implied(asker, namespace))
+/// is implied by the namespace; without one, what the settings give on everything.
+pub fn role_in_namespace(asker: &Asker<'_>, namespace: Option<NamespaceFacts>) -> Option<Role> {
+    match namespace {
+        Some(namespace) => strongest(asker, implied(asker, namespace)),
+        None => strongest(asker, everywhere(asker)),
+    }
 }
 
 /// Whether `asker` may do `action`. A repository that is not in its normal state takes no content
@@ -260,6 +265,8 @@ pub fn may_create(asker: &Asker<'_>, namespace: NamespaceFacts) -> bool {
 pub trait Act {
     /// What it is called in a refusal.
     const NAME: &'static str;
+    /// The action that the role must permit. The repository's state is not looked at.
+    const NEEDS: Action;
     /// Whether it only looks, so that somebody who may read everything may do it.
     const LOOKS: bool;
 }
@@ -270,6 +277,7 @@ pub struct Administer;
 
 impl Act for Administer {
     const NAME: &'static str = "administer";
+    const NEEDS: Action = Action::Administer;
     const LOOKS: bool = false;
 }
 
@@ -279,7 +287,18 @@ pub struct Inspect;
 
 impl Act for Inspect {
     const NAME: &'static str = "inspect";
+    const NEEDS: Action = Action::Administer;
     const LOOKS: bool = true;
+}
+
+/// Saying something else of a repository.
+#[derive(Clone, Copy, Debug)]
+pub struct Describe;
+
+impl Act for Describe {
+    const NAME: &'static str = "describe";
+    const NEEDS: Action = Action::Push;
+    const LOOKS: bool = false;
 }
 
 /// The proof that somebody may do `A` to a repository. Only [`permit`] makes it, so that an act
@@ -315,16 +334,29 @@ pub fn permit<A: Act>(
     namespace: Option<NamespaceFacts>,
     acl: Option<&RepoAcl>,
 ) -> Result<Permit<A>, Error> {
+    let by = check::<A>(asker, name.as_str(), namespace, acl)?;
+    Ok(Permit { on: name.clone(), by, act: PhantomData })
+}
+
+/// The same for a text that may be no valid name, without the proof; who was permitted.
+///
+/// # Errors
+/// As [`permit`].
+pub fn check<A: Act>(
+    asker: &Asker<'_>,
+    text: &str,
+    namespace: Option<NamespaceFacts>,
+    acl: Option<&RepoAcl>,
+) -> Result<PrincipalId, Error> {
     let by = asker.principal.ok_or(Error::Unauthenticated)?.id;
-    let role = match (acl, namespace) {
-        (Some(acl), _) => effective_role(asker, acl),
-        (None, Some(namespace)) => role_in_namespace(asker, namespace),
-        (None, None) => None,
+    let role = match acl {
+        Some(acl) => effective_role(asker, acl),
+        None => role_in_namespace(asker, namespace),
     };
     let looks = A::LOOKS && asker.standing.global_readonly && acts(asker);
-    if looks || role.is_some_and(|role| role.permits(Action::Administer)) {
-        Ok(Permit { on: name.clone(), by, act: PhantomData })
+    if looks || role.is_some_and(|role| role.permits(A::NEEDS)) {
+        Ok(by)
     } else {
-        Err(Error::denied(A::NAME, name.as_str()))
+        Err(Error::denied(A::NAME, text))
     }
 }

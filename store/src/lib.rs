@@ -12,6 +12,7 @@ pub mod migrate;
 pub mod names;
 pub mod oauth_tokens;
 pub mod organisations;
+pub mod permissions;
 pub mod pool;
 mod postgres;
 pub mod principals;
@@ -47,6 +48,7 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
         ("names", names::ALL),
         ("organisations", organisations::ALL),
         ("oauth_tokens", oauth_tokens::ALL),
+        ("permissions", permissions::ALL),
         ("principals", principals::ALL),
         ("prototypes", prototypes::ALL),
         ("repositories", repositories::ALL),

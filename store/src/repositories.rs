@@ -1,8 +1,52 @@
 //! Repositories: named, in a namespace, private or public.
 
-use claviger_domain::access::{Grant, Grantee, NamespaceFacts, RepoAcl};
+use claviger_domain::{
+    UnixMillis,
+    access::{Grant, Grantee, NamespaceFacts, RepoAcl},
+    id::{PrincipalId, RepoId},
+    role::{RepoState, Visibility},
+};
 
-use crate::db::{Query, Row, Stmt, StoreError, statements};
+use crate::db::{Query, Row, Stmt, StoreError, Touched, Tx, statements};
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repository {
+    /// Its id.
+    pub id: RepoId,
+    /// The user or organisation in whose namespace it lies.
+    pub namespace: PrincipalId,
+    /// Its full name, `namespace/name`.
+    pub name: String,
+    /// Who may pull it without a permission.
+    pub visibility: Visibility,
+    /// Whether it takes pushes.
+    pub state: RepoState,
+    /// What is said of it.
+    pub description: String,
+    /// Who made it.
+    pub created_by: Option<PrincipalId>,
+    /// When it was made.
+    pub created_at: UnixMillis,
+}
+
+/// Which repositories a list shows: those that somebody can see, in the order in which they were
+/// made.
+#[derive(Clone, Debug)]
+pub struct Visible {
+    /// Who looks: what his namespace, permissions and teams reach is visible to him.
+    pub to: Option<PrincipalId>,
+    /// Whether everything is visible to him.
+    pub everything: bool,
+    /// Whether public repositories are listed too.
+    pub public: bool,
+    /// Only those of this namespace, by its name.
+    pub namespace: Option<String>,
+    /// Only those made after the one at this place.
+    pub after: i64,
+    /// How many at most.
+    pub limit: i64,
+}
 
 statements! {
     ACL = Stmt::same(
@@ -12,13 +56,74 @@ statements! {
     GRANTS = Stmt::same(
         "SELECT principal_id, team_id, role FROM permission WHERE repo_id = $1 ORDER BY seq"
     );
+    FIND = Stmt::same(
+        "SELECT seq, id, namespace_id, name, visibility, state, description, created_by, created_at
+         FROM repository WHERE name = $1"
+    );
+    INSERT = Stmt::same(
+        "INSERT INTO repository (id, namespace_id, name, visibility, state, description,
+            created_by, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+    );
+    UPDATE = Stmt::same(
+        "UPDATE repository SET visibility = $2, state = $3, description = $4 WHERE id = $1"
+    );
+    DELETE = Stmt::same("DELETE FROM repository WHERE id = $1");
+    VISIBLE = Stmt::same(
+        "SELECT r.seq, r.id, r.namespace_id, r.name, r.visibility, r.state, r.description,
+            r.created_by, r.created_at
+         FROM repository r
+         WHERE r.seq > $1
+            AND (CAST($2 AS BIGINT) = 1
+                OR (CAST($3 AS BIGINT) = 1 AND r.visibility = 'public')
+                OR r.namespace_id = $4
+                OR r.id IN (SELECT g.repo_id FROM permission g WHERE g.principal_id = $4)
+                OR r.id IN (SELECT g.repo_id FROM permission g
+                    JOIN team_member m ON m.team_id = g.team_id WHERE m.principal_id = $4)
+                OR r.namespace_id IN (SELECT t.org_id FROM team t
+                    JOIN team_member m ON m.team_id = t.id
+                    WHERE m.principal_id = $4 AND t.role = 'admin'))
+         ORDER BY r.seq LIMIT $5"
+    );
+    VISIBLE_IN_NAMESPACE = Stmt::same(
+        "SELECT r.seq, r.id, r.namespace_id, r.name, r.visibility, r.state, r.description,
+            r.created_by, r.created_at
+         FROM repository r
+         WHERE r.seq > $1 AND r.namespace_id = (SELECT id FROM principal WHERE name = $6)
+            AND (CAST($2 AS BIGINT) = 1
+                OR (CAST($3 AS BIGINT) = 1 AND r.visibility = 'public')
+                OR r.namespace_id = $4
+                OR r.id IN (SELECT g.repo_id FROM permission g WHERE g.principal_id = $4)
+                OR r.id IN (SELECT g.repo_id FROM permission g
+                    JOIN team_member m ON m.team_id = g.team_id WHERE m.principal_id = $4)
+                OR r.namespace_id IN (SELECT t.org_id FROM team t
+                    JOIN team_member m ON m.team_id = t.id
+                    WHERE m.principal_id = $4 AND t.role = 'admin'))
+         ORDER BY r.seq LIMIT $5"
+    );
+}
+
+impl Repository {
+    /// Reads a row that begins with its place in the order of making.
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.parse(1)?,
+            namespace: row.parse(2)?,
+            name: row.text(3)?.to_owned(),
+            visibility: row.parse(4)?,
+            state: row.parse(5)?,
+            description: row.text(6)?.to_owned(),
+            created_by: row.opt_parse(7)?,
+            created_at: row.millis(8)?,
+        })
+    }
 }
 
 /// What decisions need to know of a repository, with every permission on it in the order in which
 /// they were given.
 ///
 /// # Errors
-/// For trouble with the database.
+/// For trouble with the database (so for all of this file).
 pub fn acl(q: &mut dyn Query, name: &str) -> Result<Option<RepoAcl>, StoreError> {
     let Some(row) = q.optional(&ACL, &[name.into()])? else { return Ok(None) };
     let grants = q.all(&GRANTS, &[row.text(0)?.into()])?;
@@ -37,4 +142,76 @@ fn grant(row: &Row) -> Result<Grant, StoreError> {
         None => Grantee::Team(row.parse(1)?),
     };
     Ok(Grant { to, role: row.parse(2)? })
+}
+
+/// The repository with exactly this full name.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn find(q: &mut dyn Query, name: &str) -> Result<Option<Repository>, StoreError> {
+    q.optional(&FIND, &[name.into()])?.as_ref().map(Repository::from_row).transpose()
+}
+
+/// The repositories of a list, each with its place in the order of making.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn visible(q: &mut dyn Query, to: &Visible) -> Result<Vec<(i64, Repository)>, StoreError> {
+    let values = [
+        to.after.into(),
+        i64::from(to.everything).into(),
+        i64::from(to.public).into(),
+        to.to.as_ref().into(),
+        to.limit.into(),
+        to.namespace.as_deref().into(),
+    ];
+    let rows = match (&to.namespace, values.split_last()) {
+        (None, Some((_, values))) => q.all(&VISIBLE, values)?,
+        _ => q.all(&VISIBLE_IN_NAMESPACE, &values)?,
+    };
+    rows.iter().map(|row| Ok((row.int(0)?, Repository::from_row(row)?))).collect()
+}
+
+/// Adds a repository. Its name must be free.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn insert(tx: &mut Tx<'_>, repo: &Repository) -> Result<(), StoreError> {
+    let values = [
+        (&repo.id).into(),
+        (&repo.namespace).into(),
+        (&repo.name).into(),
+        repo.visibility.as_str().into(),
+        repo.state.as_str().into(),
+        (&repo.description).into(),
+        repo.created_by.as_ref().into(),
+        repo.created_at.into(),
+    ];
+    tx.execute(&INSERT, &values).map(drop)
+}
+
+/// Writes a repository's visibility, state and description.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn update(tx: &mut Tx<'_>, repo: &Repository) -> Result<(), StoreError> {
+    let values = [
+        (&repo.id).into(),
+        repo.visibility.as_str().into(),
+        repo.state.as_str().into(),
+        (&repo.description).into(),
+    ];
+    tx.execute(&UPDATE, &values)?;
+    tx.touch(Touched::Repo(repo.name.clone()));
+    Ok(())
+}
+
+/// Removes a repository with the permissions on it. Its name is left to the caller.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn delete(tx: &mut Tx<'_>, repo: &Repository) -> Result<(), StoreError> {
+    tx.execute(&DELETE, &[(&repo.id).into()])?;
+    tx.touch(Touched::Repo(repo.name.clone()));
+    Ok(())
 }

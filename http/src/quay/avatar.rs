@@ -1,6 +1,9 @@
 //! Avatars: what the pages draw beside a name, made of a hash of an address or a name.
 
-use claviger_service::settings::AvatarKind;
+use std::fmt::Write as _;
+
+use claviger_domain::principal::PrincipalKind;
+use claviger_service::{permissions::Face, settings::AvatarKind};
 use md5::{Digest, Md5};
 use ring::digest::{SHA256, digest};
 use serde::Serialize;
@@ -38,6 +41,25 @@ const COLORS: [&str; 32] = [
 ];
 
 impl Avatar {
+    /// The avatar of a user, a robot, or an organisation that is shown as a user.
+    pub(crate) fn of(style: AvatarKind, face: &Face) -> Self {
+        let kind = match face.kind {
+            PrincipalKind::User | PrincipalKind::Org => AvatarOf::User,
+            PrincipalKind::Robot => AvatarOf::Robot,
+        };
+        Self::new(style, kind, &face.name, identifier(face))
+    }
+
+    /// The avatar of an organisation that is shown as such.
+    pub(crate) fn of_org(style: AvatarKind, face: &Face) -> Self {
+        Self::new(style, AvatarOf::Org, &face.name, identifier(face))
+    }
+
+    /// The avatar of a team.
+    pub(crate) fn of_team(style: AvatarKind, name: &str) -> Self {
+        Self::new(style, AvatarOf::Team, name, name)
+    }
+
     /// The avatar of `name`, drawn from `identifier`: the e-mail address where there is one.
     pub(crate) fn new(style: AvatarKind, kind: AvatarOf, name: &str, identifier: &str) -> Self {
         let identifier = identifier.trim().to_lowercase();
@@ -47,9 +69,17 @@ impl Avatar {
         };
         let first = bytes.first().copied().unwrap_or_default();
         let color = COLORS.get(usize::from(first) % COLORS.len()).copied().unwrap_or_default();
-        let hash = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = bytes.iter().fold(String::new(), |mut hash, byte| {
+            let _ = write!(hash, "{byte:02x}");
+            hash
+        });
         Self { name: name.to_owned(), hash, color, kind }
     }
+}
+
+/// What a principal's avatar is drawn from.
+fn identifier(face: &Face) -> &str {
+    face.email.as_deref().or(face.avatar_key.as_deref()).unwrap_or(&face.name)
 }
 
 #[cfg(test)]

@@ -26,6 +26,28 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
+/// 204, which has a content type all the same.
+#[derive(Debug)]
+pub(crate) struct NoContent;
+
+impl IntoResponse for NoContent {
+    fn into_response(self) -> Response {
+        (StatusCode::NO_CONTENT, [(CONTENT_TYPE, APPLICATION_JSON)]).into_response()
+    }
+}
+
+/// `{"success": true}`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Success {
+    success: bool,
+}
+
+impl Success {
+    pub(crate) const fn json() -> Json<Self> {
+        Json(Self { success: true })
+    }
+}
+
 /// `value` on one line, with a line feed at its end.
 ///
 /// # Errors

@@ -6,10 +6,14 @@ mod body;
 mod cookie;
 mod date;
 mod error;
+mod errors;
 mod face;
 mod gate;
 mod json;
 mod path;
+mod permissions;
+mod query;
+mod repositories;
 mod schema;
 mod sessions;
 
@@ -22,7 +26,7 @@ use face::QuayFace;
 
 /// Everything below `/api/v1`.
 fn routes() -> Routes<Arc<App>> {
-    sessions::routes()
+    sessions::routes().and(errors::routes()).and(permissions::routes()).and(repositories::routes())
 }
 
 /// The door at `/api/v1`.

@@ -33,6 +33,10 @@ impl RepoPath {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+
+    pub(crate) fn namespace(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
 }
 
 impl<'de> Deserialize<'de> for RepoPath {

@@ -19,7 +19,7 @@ use super::{
     cookie,
     error::QuayError,
     gate::{Call, OpenCall},
-    json::Json,
+    json::{Json, Success},
     schema::{Field, Kind, Schema},
 };
 use crate::Routes;
@@ -160,11 +160,7 @@ async fn sign_out(OpenCall(call): OpenCall) -> Result<Response, QuayError> {
 }
 
 fn success() -> Response {
-    #[derive(Serialize)]
-    struct Reply {
-        success: bool,
-    }
-    Json(Reply { success: true }).into_response()
+    Success::json().into_response()
 }
 
 fn add_csrf(response: &mut Response, csrf: &str) {

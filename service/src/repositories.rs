@@ -1,0 +1,384 @@
+//! Repositories: making, showing, changing and removing them; here they are names with rights, the
+//! content lies in the registry.
+//!
+//! Whoever makes a repository is its admin; in an organisation its default permissions are given
+//! besides. A removed repository leaves a tombstone, because the registry may still hold what lay
+//! under the name: only the same namespace or a superuser takes it again.
+//!
+//! Source: `contract/quay.md` sections 6.3 and 7, `contract/quay-clients.md` 9.3.
+
+use claviger_domain::{
+    Conflict, Error, UnixMillis,
+    access::{Administer, Describe, Grantee, NamespaceFacts, may_create},
+    id::{PrincipalId, RepoId},
+    name::{Description, Namespace, RepoName},
+    principal::PrincipalKind,
+    role::{RepoState, Role, Visibility},
+};
+use claviger_store::{
+    Tx,
+    audit::{self, Act, Actor},
+    names::{self, NameOf},
+    permissions, principals, prototypes,
+    repositories::{self, Repository, Visible},
+};
+
+use crate::{
+    app::App,
+    caller::{Caller, Origin},
+    reach::Reach,
+};
+
+/// How many repositories a page of a list has at most.
+pub const PAGE: usize = 100;
+
+/// A repository to be made.
+#[derive(Clone, Debug)]
+pub struct NewRepository {
+    /// Its full name.
+    pub name: RepoName,
+    /// Who may pull it without a permission.
+    pub visibility: Visibility,
+    /// What is said of it.
+    pub description: Description,
+}
+
+/// A repository, as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepositoryLine {
+    /// Its full name.
+    pub name: String,
+    /// What is said of it.
+    pub description: String,
+    /// Who may pull it without a permission.
+    pub visibility: Visibility,
+    /// Whether it takes pushes.
+    pub state: RepoState,
+}
+
+/// A repository, as its own answer shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepositoryView {
+    /// What lists show of it.
+    pub repository: RepositoryLine,
+    /// Whether it lies in an organisation.
+    pub of_org: bool,
+    /// What whoever looks may do to it.
+    pub role: Role,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepositoryPage {
+    /// At most [`PAGE`] repositories, in the order in which they were made.
+    pub repositories: Vec<RepositoryLine>,
+    /// Where the next page begins, when there is more.
+    pub next: Option<i64>,
+}
+
+/// Which repositories are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RepositoryFilter {
+    /// Public ones too, and not only those that a right of one's own reaches.
+    pub public: bool,
+    /// Only those of this namespace.
+    pub namespace: Option<String>,
+    /// Only those behind this place.
+    pub after: i64,
+}
+
+/// What is changed of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RepositoryChange {
+    /// Who may pull it without a permission.
+    Visibility(Visibility),
+    /// Whether it takes pushes.
+    State(RepoState),
+}
+
+impl App {
+    /// Makes a repository, with its maker as admin and the default permissions of its organisation.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for somebody who may not make repositories there, also where there is no
+    /// such namespace; [`Conflict::RepositoryExists`], [`Conflict::NameReserved`].
+    pub async fn create_repository(
+        &self,
+        caller: &Caller,
+        new: NewRepository,
+        origin: &Origin,
+    ) -> Result<(), Error> {
+        let namespace = self.may_create_in(caller, new.name.namespace()).await?;
+        let maker = self.maker(caller, origin);
+        self.db
+            .write(move |tx| {
+                if repositories::find(tx, new.name.as_str())?.is_some() {
+                    return Err(Conflict::RepositoryExists.into());
+                }
+                maker.make(tx, namespace, &new)
+            })
+            .await
+    }
+
+    /// Whether `caller` may make repositories in the namespace `name`.
+    ///
+    /// # Errors
+    /// [`Error::Denied`], for a namespace that does not exist too.
+    pub async fn may_create_in(
+        &self,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<NamespaceFacts, Error> {
+        let denied = || Error::denied("create repositories in", name);
+        let name = name.parse::<Namespace>().map_err(|_| denied())?;
+        let gathered = self.about_namespace(Some(caller), name.as_str()).await?;
+        gathered
+            .namespace
+            .filter(|namespace| may_create(&gathered.asker(), *namespace))
+            .ok_or_else(denied)
+    }
+
+    /// Makes the repository that somebody pushes to, unless it is there: private or public as the
+    /// settings say.
+    ///
+    /// # Errors
+    /// As [`App::create_repository`].
+    pub async fn ensure_repo(
+        &self,
+        caller: &Caller,
+        name: &RepoName,
+        origin: &Origin,
+    ) -> Result<(), Error> {
+        if self.about_repo(Some(caller), name).await?.acl.is_some() {
+            return Ok(());
+        }
+        let private = self.settings.quay.create_private_repo_on_push;
+        let new = NewRepository {
+            name: name.clone(),
+            visibility: if private { Visibility::Private } else { Visibility::Public },
+            description: Description::default(),
+        };
+        match self.create_repository(caller, new, origin).await {
+            // another push was faster
+            Err(Error::Conflict(Conflict::RepositoryExists)) => Ok(()),
+            made => made,
+        }
+    }
+
+    /// A repository, for whoever may pull it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for whoever may see the namespace; [`Error::Denied`] and
+    /// [`Error::Unauthenticated`] for others, whether there is one or not.
+    pub async fn repository(
+        &self,
+        caller: Option<&Caller>,
+        path: &str,
+    ) -> Result<RepositoryView, Error> {
+        let (name, role) = self.visible_repository(caller, path).await?;
+        self.db
+            .read(move |q| {
+                let repo = repositories::find(q, name.as_str())?;
+                let repo = repo.ok_or(Error::NotFound("repository"))?;
+                let namespace = principals::find(q, &repo.namespace)?;
+                let of_org = namespace.is_some_and(|found| found.kind == PrincipalKind::Org);
+                Ok(RepositoryView { repository: repo.into(), of_org, role })
+            })
+            .await
+    }
+
+    /// The repositories that `caller` sees, or that are public.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn repositories(
+        &self,
+        caller: Option<&Caller>,
+        filter: RepositoryFilter,
+    ) -> Result<RepositoryPage, Error> {
+        let namespace = match filter.namespace {
+            Some(name) if name.parse::<Namespace>().is_err() => {
+                return Ok(RepositoryPage { repositories: Vec::new(), next: None });
+            }
+            namespace => namespace,
+        };
+        let everything = caller.is_some_and(|caller| {
+            let standing = caller.standing;
+            let superuser = standing.superuser && standing.full_access && caller.caps.superuser;
+            superuser || standing.global_readonly
+        });
+        let visible = Visible {
+            to: caller.filter(|caller| caller.caps.repo.is_some()).map(|c| c.principal.id),
+            everything,
+            public: filter.public,
+            namespace,
+            after: filter.after,
+            limit: i64::try_from(PAGE + 1).unwrap_or(i64::MAX),
+        };
+        let mut found = self.db.read(move |q| Ok(repositories::visible(q, &visible)?)).await?;
+        let more = found.len() > PAGE;
+        found.truncate(PAGE);
+        let next = found.last().filter(|_| more).map(|(place, _)| *place);
+        let repositories = found.into_iter().map(|(_, repo)| repo.into()).collect();
+        Ok(RepositoryPage { repositories, next })
+    }
+
+    /// Says something else of a repository.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn describe_repository(
+        &self,
+        caller: &Caller,
+        on: Reach<Describe>,
+        description: Description,
+        origin: &Origin,
+    ) -> Result<(), Error> {
+        let (now, actor) = (self.now(), caller.actor(origin));
+        self.db
+            .write(move |tx| {
+                let mut repo = on.find(tx)?.ok_or(Error::NotFound("repository"))?;
+                let new = description.as_str().to_owned();
+                let old = std::mem::replace(&mut repo.description, new);
+                repositories::update(tx, &repo)?;
+                let change = Some(("description", old.as_str(), description.as_str()));
+                append(tx, now, &actor, "set_repo_description", &repo, change)
+            })
+            .await
+    }
+
+    /// Changes a repository's visibility or state.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn change_repository(
+        &self,
+        caller: &Caller,
+        on: Reach<Administer>,
+        change: RepositoryChange,
+        origin: &Origin,
+    ) -> Result<(), Error> {
+        let (now, actor) = (self.now(), caller.actor(origin));
+        self.db
+            .write(move |tx| {
+                let mut repo = on.find(tx)?.ok_or(Error::NotFound("repository"))?;
+                let (act, what, before, after) = match change {
+                    RepositoryChange::Visibility(new) => {
+                        let old = std::mem::replace(&mut repo.visibility, new);
+                        ("change_repo_visibility", "visibility", old.as_str(), new.as_str())
+                    }
+                    RepositoryChange::State(new) => {
+                        let old = std::mem::replace(&mut repo.state, new);
+                        ("change_repo_state", "state", old.as_str(), new.as_str())
+                    }
+                };
+                repositories::update(tx, &repo)?;
+                append(tx, now, &actor, act, &repo, Some((what, before, after)))
+            })
+            .await
+    }
+
+    /// Removes a repository; nothing happens where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn delete_repository(
+        &self,
+        caller: &Caller,
+        on: Reach<Administer>,
+        origin: &Origin,
+    ) -> Result<(), Error> {
+        let (now, actor) = (self.now(), caller.actor(origin));
+        self.db
+            .write(move |tx| {
+                let Some(repo) = on.find(tx)? else { return Ok(()) };
+                repositories::delete(tx, &repo)?;
+                names::bury(tx, &repo.name, NameOf::Repository, Some(&repo.namespace), now)?;
+                append(tx, now, &actor, "delete_repo", &repo, None)
+            })
+            .await
+    }
+
+    fn maker(&self, caller: &Caller, origin: &Origin) -> Maker {
+        Maker {
+            id: RepoId::random(self.chance()),
+            who: caller.principal.id,
+            superuser: caller.standing.superuser && caller.caps.superuser,
+            now: self.now(),
+            actor: caller.actor(origin),
+        }
+    }
+}
+
+/// Who makes a repository, when.
+struct Maker {
+    id: RepoId,
+    who: PrincipalId,
+    superuser: bool,
+    now: UnixMillis,
+    actor: Actor,
+}
+
+impl Maker {
+    /// Makes `new`, whose name no repository has.
+    fn make(
+        &self,
+        tx: &mut Tx<'_>,
+        namespace: NamespaceFacts,
+        new: &NewRepository,
+    ) -> Result<(), Error> {
+        let name = new.name.as_str();
+        if let Some(tombstone) = names::tombstone(tx, name)? {
+            if tombstone.former_owner != Some(namespace.id) && !self.superuser {
+                return Err(Conflict::NameReserved(name.to_owned()).into());
+            }
+            names::free(tx, name)?;
+        }
+        let repo = Repository {
+            id: self.id,
+            namespace: namespace.id,
+            name: name.to_owned(),
+            visibility: new.visibility,
+            state: RepoState::Normal,
+            description: new.description.as_str().to_owned(),
+            created_by: Some(self.who),
+            created_at: self.now,
+        };
+        repositories::insert(tx, &repo)?;
+        permissions::give(tx, &repo, &Grantee::Principal(self.who), Role::Admin, self.now)?;
+        let mut given = prototypes::for_creation(tx, &namespace.id, &self.who)?;
+        // teams come first, as lists show them upstream
+        given.sort_by_key(|(to, _)| matches!(to, Grantee::Principal(_)));
+        for (to, role) in &given {
+            permissions::give(tx, &repo, to, *role, self.now)?;
+        }
+        append(tx, self.now, &self.actor, "create_repo", &repo, None)
+    }
+}
+
+impl From<Repository> for RepositoryLine {
+    fn from(repo: Repository) -> Self {
+        let Repository { name, description, visibility, state, .. } = repo;
+        Self { name, description, visibility, state }
+    }
+}
+
+/// Writes the audit row of an act on a repository; `change` is what was changed, from and to what.
+fn append(
+    tx: &mut Tx<'_>,
+    now: UnixMillis,
+    actor: &Actor,
+    act: &'static str,
+    repo: &Repository,
+    change: Option<(&str, &str, &str)>,
+) -> Result<(), Error> {
+    let said = |what: &str, value: &str| serde_json::json!({ what: value }).to_string();
+    let before = change.map(|(what, before, _)| said(what, before));
+    let after = change.map(|(what, _, after)| said(what, after));
+    let namespace = repo.name.split('/').next().unwrap_or_default();
+    let act = Act::done(act, "repository", &repo.name)
+        .id(repo.id.as_str())
+        .namespace(namespace)
+        .change(before.as_deref(), after.as_deref());
+    Ok(audit::append(tx, now, actor, &act)?)
+}
