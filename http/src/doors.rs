@@ -9,7 +9,7 @@ use crate::{
     Porch, Site,
     health::{self, MetricsFor, Ready},
     metrics::Metrics,
-    quay,
+    quay, registry,
 };
 
 /// Every door of `app`.
@@ -22,6 +22,7 @@ pub fn site(app: &Arc<App>, chance: Arc<dyn Chance>, metrics: &Arc<Metrics>) -> 
     Site::new(vec![
         quay::door(app, &porch),
         quay::csrf_door(app, &porch),
+        registry::door(app, &porch),
         // the last also answers where nothing is
         health::door(&porch, ready(app), metrics_for),
     ])

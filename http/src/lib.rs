@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod origin;
 pub mod porch;
 pub mod quay;
+pub mod registry;
 pub mod routes;
 pub mod server;
 

@@ -17,6 +17,7 @@ pub mod passwords;
 pub mod permissions;
 pub mod reach;
 pub mod repositories;
+pub mod registry;
 pub mod sessions;
 pub mod settings;
 pub mod signing;

@@ -100,7 +100,17 @@ pub struct Kept {
     pub format: u8,
 }
 
+/// When a token ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// By itself; `None` is never.
+    pub expires_at: Option<UnixMillis>,
+    /// When it was ended.
+    pub revoked_at: Option<UnixMillis>,
+}
+
 statements! {
+    LIFE = Stmt::same("SELECT expires_at, revoked_at FROM token WHERE id = $1");
     FACTS = Stmt::same(
         "SELECT t.id, t.kind, t.principal_id, t.account_id, t.application_id, t.parent_id,
             t.service, s.key_generation, t.expires_at, s.valid_until, t.revoked_at
@@ -180,6 +190,16 @@ pub fn facts(q: &mut dyn Query, lookup: &[u8; 32]) -> Result<Option<TokenFacts>,
         secret_valid_until: row.opt_millis(9)?,
         revoked_at: row.opt_millis(10)?,
     }))
+}
+
+/// When the token with this id ends.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn life(q: &mut dyn Query, id: &TokenId) -> Result<Option<Life>, StoreError> {
+    let row = q.optional(&LIFE, &[id.into()])?;
+    row.map(|row| Ok(Life { expires_at: row.opt_millis(0)?, revoked_at: row.opt_millis(1)? }))
+        .transpose()
 }
 
 /// Notes the last use of a token, and of the secret that reached it. Nobody decides by it, so

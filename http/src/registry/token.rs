@@ -1,0 +1,216 @@
+//! `GET` and `POST /v2/auth`.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{RawQuery, State},
+    response::{IntoResponse, Response},
+};
+use claviger_domain::{Error, secret::TokenSecret};
+use claviger_service::{
+    Caller, Origin,
+    passwords::Password,
+    registry::{Ask, RegistryToken},
+};
+use http::{
+    HeaderMap, HeaderValue, Method, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
+use serde::Serialize;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{
+    Registry,
+    error::{API_VERSION, JSON, Login, Refusal, json},
+    form::{self, Basic, Form, NotBasic},
+    open_to_all,
+};
+use crate::{
+    Visit, cross_site,
+    limit::{self, BodyError},
+};
+
+/// What a client is sent.
+#[derive(Serialize)]
+struct Reply<'a> {
+    token: &'a str,
+    access_token: &'a str,
+    expires_in: i64,
+    issued_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+}
+
+/// `GET /v2/auth`: a token for whoever comes with Basic, or for the world.
+pub(super) async fn get(
+    State(registry): State<Arc<Registry>>,
+    visit: Visit,
+    method: Method,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    // what a page of another site makes a browser send gets a token and changes nothing
+    let own = &registry.app.settings().public_url;
+    let may_change = method == Method::GET && !cross_site::is_foreign(&headers, own);
+    let form = Form::read(query.as_deref().unwrap_or_default());
+    let basic = form::basic(&headers);
+    let answer = granted(&registry, &visit, basic, &form, may_change).await;
+    finish(answer.map(|granted| granted.reply(false)), &registry, false)
+}
+
+/// `POST /v2/auth`: the same for clients that speak OAuth 2, with a refresh token or with the
+/// secret of a token as the password. The password of a person is refused: clients then come with
+/// GET.
+pub(super) async fn post(
+    State(registry): State<Arc<Registry>>,
+    visit: Visit,
+    body: Body,
+) -> Response {
+    let answer = match limit::read(body).await {
+        Ok(bytes) => {
+            let form = Form::read(&String::from_utf8_lossy(&bytes));
+            exchanged(&registry, &visit, &form).await
+        }
+        Err(BodyError::TooLarge) => Err(Refusal::too_large()),
+        Err(BodyError::TooSlow | BodyError::Broken) => {
+            Err(Refusal::bad_request("invalid_request", "The request broke off."))
+        }
+    };
+    finish(answer.map(|granted| granted.reply(true)), &registry, true)
+}
+
+/// A token, and a refresh token where one was asked for.
+struct Granted {
+    token: RegistryToken,
+    refresh: Option<TokenSecret>,
+}
+
+impl Granted {
+    fn reply(&self, form: bool) -> String {
+        let RegistryToken { token, issued_at, expires_in, access } = &self.token;
+        let scope = || {
+            let scopes = access.iter().filter(|access| !access.actions.is_empty());
+            let scopes = scopes.map(|a| format!("{}:{}:{}", a.kind, a.name, a.actions.join(",")));
+            scopes.collect::<Vec<_>>().join(" ")
+        };
+        json(&Reply {
+            token,
+            access_token: token,
+            expires_in: *expires_in,
+            issued_at: OffsetDateTime::from_unix_timestamp(issued_at.seconds())
+                .ok()
+                .and_then(|at| at.format(&Rfc3339).ok())
+                .unwrap_or_default(),
+            scope: form.then(scope),
+            token_type: form.then_some("Bearer"),
+            refresh_token: self.refresh.as_ref().map(TokenSecret::expose),
+        })
+    }
+}
+
+async fn granted(
+    registry: &Registry,
+    visit: &Visit,
+    basic: Option<Result<Basic, NotBasic>>,
+    form: &Form,
+    may_change: bool,
+) -> Result<Granted, Refusal> {
+    let origin = visit.origin();
+    let caller = match basic {
+        None => None,
+        Some(Err(NotBasic)) => return Err(Refusal::not_basic()),
+        Some(Ok(Basic { user, secret })) => {
+            let caller = registry.app.registry_login(&user, secret, true, &origin).await;
+            Some(caller.map_err(|error| Refusal::of(&error, &Login::of(&user)))?)
+        }
+    };
+    let scopes: Vec<_> = form.all("scope").filter(|scope| !scope.is_empty()).collect();
+    match &caller {
+        Some(caller) => visit.note_principal(caller.principal.id),
+        None if !registry.app.settings().quay.feature_anonymous_access => {
+            return Err(Refusal::anonymous());
+        }
+        None if scopes.is_empty() => return Err(Refusal::nobody()),
+        None => {}
+    }
+    let asks = asks(registry, scopes)?;
+    let offline = form.first("offline_token") == Some("true");
+    issue(registry, caller.as_ref(), asks, form.first("service"), offline, may_change, &origin)
+        .await
+}
+
+async fn exchanged(registry: &Registry, visit: &Visit, form: &Form) -> Result<Granted, Refusal> {
+    let (app, origin) = (&registry.app, visit.origin());
+    let service = form.first("service");
+    let needed = |name| {
+        let missing = || Refusal::bad_request("invalid_request", &format!("`{name}` is missing"));
+        form.first(name).ok_or_else(missing)
+    };
+    let caller = match form.first("grant_type") {
+        Some("refresh_token") => {
+            let caller =
+                app.registry_refresh_login(needed("refresh_token")?, service, &origin).await;
+            caller.map_err(|error| Refusal::of(&error, &Login::Refresh))?
+        }
+        Some("password") => {
+            let (user, secret) = (needed("username")?, Password::given(needed("password")?));
+            let caller = app.registry_login(user, secret, false, &origin).await;
+            caller.map_err(|error| Refusal::of(&error, &Login::of(user)))?
+        }
+        Some(_) => {
+            let message = "`grant_type` must be `refresh_token` or `password`";
+            return Err(Refusal::bad_request("unsupported_grant_type", message));
+        }
+        None => return Err(Refusal::bad_request("invalid_request", "`grant_type` is missing")),
+    };
+    visit.note_principal(caller.principal.id);
+    let scopes = form.all("scope").flat_map(|scopes| scopes.split(' '));
+    let asks = asks(registry, scopes.filter(|scope| !scope.is_empty()))?;
+    let offline = form.first("access_type") == Some("offline");
+    issue(registry, Some(&caller), asks, service, offline, true, &origin).await
+}
+
+fn asks<'a>(
+    registry: &Registry,
+    scopes: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<Ask>, Refusal> {
+    let grammar = registry.grammar();
+    scopes.into_iter().map(|scope| grammar.read(scope).map_err(Refusal::from)).collect()
+}
+
+async fn issue(
+    registry: &Registry,
+    caller: Option<&Caller>,
+    asks: Vec<Ask>,
+    service: Option<&str>,
+    offline: bool,
+    may_change: bool,
+    origin: &Origin,
+) -> Result<Granted, Refusal> {
+    let refuse = |error: Error| Refusal::of(&error, &Login::User);
+    let app = &registry.app;
+    let token = app.registry_token(caller, asks, service).await.map_err(refuse)?;
+    let refresh = match caller {
+        Some(caller) if offline && may_change => {
+            app.mint_refresh_token(caller, service, origin).await.map_err(refuse)?
+        }
+        _ => None,
+    };
+    Ok(Granted { token, refresh })
+}
+
+fn finish(answer: Result<String, Refusal>, registry: &Registry, form: bool) -> Response {
+    let mut response = match answer {
+        Ok(body) => (StatusCode::OK, [(CONTENT_TYPE, JSON), API_VERSION], body).into_response(),
+        Err(refusal) => refusal.answer(&registry.challenge, form),
+    };
+    let nowhere = HeaderValue::from_static("no-cache, no-store, must-revalidate");
+    response.headers_mut().insert(CACHE_CONTROL, nowhere);
+    open_to_all(response.headers_mut());
+    response
+}

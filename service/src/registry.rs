@@ -1,0 +1,171 @@
+//! Registry tokens: what somebody may do in a registry, said in a signed JWT.
+//!
+//! Each thing that is asked for is answered by what may be done with it, which can be nothing: the
+//! registry does the refusing.
+//!
+//! Source: `contract/quay.md` 6.3 and 6.4, `contract/registry.md` sections 2 to 4.
+//! Not here: keys and signatures ([`crate::signing`]).
+
+mod actions;
+mod login;
+mod refresh;
+
+use std::sync::Arc;
+
+use claviger_domain::{Error, UnixMillis, id::PrincipalId, name::RepoName, time::random};
+
+pub use actions::{Actions, RegistryAction};
+
+use crate::{
+    app::App,
+    caller::Caller,
+    signing::{Access, Claims},
+};
+
+/// A token is good this long before it is made, for registries whose clock is behind.
+const BACKDATED_SECONDS: i64 = 30;
+/// The name of nobody.
+const ANONYMOUS: &str = "(anonymous)";
+
+/// What is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A repository; `None` when there can be no such namespace.
+    Repository(Option<RepoName>),
+    /// The list of all repositories of the registry.
+    Catalog,
+}
+
+/// One thing that a registry token is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// What it is.
+    pub subject: Subject,
+    /// Its name as it was asked.
+    pub name: String,
+    /// What is to be done with it.
+    pub actions: Actions,
+}
+
+/// A registry token, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct RegistryToken {
+    /// The JWT.
+    pub token: String,
+    /// When it was made.
+    pub issued_at: UnixMillis,
+    /// How long it lives, in seconds.
+    pub expires_in: i64,
+    /// What it says may be done.
+    pub access: Vec<Access>,
+}
+
+impl App {
+    /// The token with which `caller` (nobody: the world) may do what he may of what is asked.
+    /// `service` is the registry that it is for; a service that is not ours makes a token without
+    /// access.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] about the namespace of a disabled user; [`Error::Unavailable`].
+    pub async fn registry_token(
+        &self,
+        caller: Option<&Caller>,
+        asks: Vec<Ask>,
+        service: Option<&str>,
+    ) -> Result<RegistryToken, Error> {
+        let ours = self.registry_service(service);
+        let mut access = Vec::with_capacity(asks.len());
+        if ours.is_some() {
+            for ask in merged(asks) {
+                access.push(self.access(caller, ask).await?);
+            }
+        }
+        let audience = ours.or(self.registry_service(None)).unwrap_or_default();
+        self.signed(caller, audience, access)
+    }
+
+    /// The document of `/.well-known/jwks.json`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when there are no keys yet.
+    pub fn jwks(&self) -> Result<Arc<str>, Error> {
+        self.signer.jwks()
+    }
+
+    fn signed(
+        &self,
+        caller: Option<&Caller>,
+        audience: &str,
+        access: Vec<Access>,
+    ) -> Result<RegistryToken, Error> {
+        let now = self.now();
+        let life = self.settings.registry.token_ttl.as_secs();
+        let expires_in = i64::try_from(life).unwrap_or(i64::MAX / 2000);
+        let jti = format!("{:032x}", u128::from_be_bytes(random(self.chance())));
+        let token = self.signer.sign(&Claims {
+            iss: self.settings.registry_issuer(),
+            sub: caller.map_or(ANONYMOUS, |caller| &caller.principal.name),
+            aud: audience,
+            exp: now.seconds().saturating_add(expires_in),
+            nbf: now.seconds() - BACKDATED_SECONDS,
+            iat: now.seconds(),
+            jti: &jti,
+            access: &access,
+        })?;
+        Ok(RegistryToken { token, issued_at: now, expires_in, access })
+    }
+
+    async fn access(&self, caller: Option<&Caller>, ask: Ask) -> Result<Access, Error> {
+        let (kind, granted) = match &ask.subject {
+            Subject::Catalog => {
+                let may = caller.is_some_and(|c| c.standing.superuser && c.caps.superuser);
+                ("registry", if may { ask.actions } else { Actions::default() })
+            }
+            Subject::Repository(None) => ("repository", Actions::default()),
+            Subject::Repository(Some(name)) => {
+                let granted = self.granted(caller, name, ask.actions).await?;
+                ("repository", granted)
+            }
+        };
+        Ok(Access { kind, name: ask.name, actions: granted.words() })
+    }
+
+    async fn granted(
+        &self,
+        caller: Option<&Caller>,
+        name: &RepoName,
+        asked: Actions,
+    ) -> Result<Actions, Error> {
+        let gathered = self.about_repo(caller, name).await?;
+        if let Some(namespace) = gathered.namespace
+            && !self.enabled(namespace.id).await?
+        {
+            return Err(Error::denied("use", name.namespace()));
+        }
+        if let Some(acl) = &gathered.acl {
+            return Ok(actions::granted(&gathered.asker(), acl, asked));
+        }
+        let namespace = gathered.namespace;
+        Ok(namespace
+            .map(|namespace| actions::granted_on_nothing(&gathered.asker(), namespace, asked))
+            .unwrap_or_default())
+    }
+
+    async fn enabled(&self, namespace: PrincipalId) -> Result<bool, Error> {
+        let facts = self.facts.principal(&self.db, namespace).await?;
+        Ok(facts.is_none_or(|facts| facts.enabled))
+    }
+}
+
+/// Each thing once, with all that is asked for it: clients repeat themselves.
+fn merged(asks: Vec<Ask>) -> Vec<Ask> {
+    let mut merged: Vec<Ask> = Vec::with_capacity(asks.len());
+    for ask in asks {
+        let same = |known: &&mut Ask| known.subject == ask.subject && known.name == ask.name;
+        match merged.iter_mut().find(same) {
+            Some(known) => known.actions.merge(ask.actions),
+            None => merged.push(ask),
+        }
+    }
+    merged
+}

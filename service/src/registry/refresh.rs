@@ -1,0 +1,126 @@
+//! Refresh tokens: what `docker login` keeps in the place of a secret.
+//!
+//! A refresh token stands for the token, or the password, that it was given for. It ends with that,
+//! lives 90 days at the most, is good for one registry, and makes nothing but registry tokens: not
+//! another refresh token, so that a stolen one dies.
+//!
+//! Source: distribution `docs/content/spec/auth/oauth.md`; `SECURITY.md` section 2.
+
+use claviger_domain::{
+    BadCredential, Error, TokenKind, UnixMillis, id::TokenId, scope::Scopes, secret::TokenSecret,
+};
+use claviger_store::{
+    Tx,
+    audit::{self, Act},
+    tokens::{self, NewSecret, NewToken},
+};
+
+use crate::{
+    app::App,
+    caller::{Caller, Credential, Origin},
+    settings::RegistryState,
+};
+
+const LIFE_MS: i64 = 90 * 24 * 60 * 60 * 1000;
+
+impl App {
+    /// Who comes with the refresh token `text` for `service`; a client that names none means the
+    /// token's own.
+    ///
+    /// # Errors
+    /// [`Error::BadCredential`], also for another registry's token; [`Error::Unavailable`].
+    pub async fn registry_refresh_login(
+        &self,
+        text: &str,
+        service: Option<&str>,
+        origin: &Origin,
+    ) -> Result<Caller, Error> {
+        let unknown = || Error::from(BadCredential::Unknown);
+        let lookup = self.keys.verify(text).ok_or_else(unknown)?.lookup;
+        let found = self.facts.credentials(&self.db, &lookup).await?.ok_or_else(unknown)?;
+        if service.is_some_and(|service| found.token.service.as_deref() != Some(service)) {
+            return Err(unknown());
+        }
+        self.authenticate_token(text, &[TokenKind::Refresh], origin).await
+    }
+
+    /// A refresh token for `service` (the first of ours when none is named) that stands for what
+    /// `caller` came with. `None` when there is none to be had: he came with a refresh token, the
+    /// registry is not ours, or nothing is written at the moment.
+    ///
+    /// # Errors
+    /// [`Error::BadCredential`] when his token has ended meanwhile; [`Error::Unavailable`].
+    pub async fn mint_refresh_token(
+        &self,
+        caller: &Caller,
+        service: Option<&str>,
+        origin: &Origin,
+    ) -> Result<Option<TokenSecret>, Error> {
+        let Some(service) = self.registry_service(service) else { return Ok(None) };
+        if self.settings.quay.registry_state == RegistryState::Readonly {
+            return Ok(None);
+        }
+        let (parent, application, scopes) = match &caller.credential {
+            Credential::Token { kind: TokenKind::Refresh | TokenKind::Api, .. }
+            | Credential::Session { .. } => return Ok(None),
+            Credential::Token { id, application, scopes, .. } => {
+                (Some(*id), *application, scopes.clone())
+            }
+            Credential::Password => (None, None, Scopes::registry()),
+        };
+        let now = self.now();
+        let (secret, minted) = self.keys.mint(TokenKind::Refresh, self.chance())?;
+        let kept = NewSecret::from(minted);
+        let token = NewToken {
+            id: TokenId::random(self.chance()),
+            kind: TokenKind::Refresh,
+            account: caller.principal.account,
+            principal: caller.principal.id,
+            principal_name: caller.principal.name.to_string(),
+            application,
+            name: service.to_owned(),
+            parent,
+            created_by: caller.principal.name.to_string(),
+            service: Some(service.to_owned()),
+            created_at: now,
+            expires_at: Some(now.plus_ms(LIFE_MS)),
+            scopes,
+        };
+        let actor = caller.actor(origin);
+        self.db
+            .write(move |tx| {
+                let expires_at = ends_with(tx, &token, now)?;
+                let token = NewToken { expires_at: Some(expires_at), ..token };
+                tokens::insert(tx, &token, &kept)?;
+                let id = token.id.to_string();
+                let act = Act::done("create_refresh_token", "token", &token.name)
+                    .id(&id)
+                    .namespace(&token.principal_name);
+                Ok(audit::append(tx, now, &actor, &act)?)
+            })
+            .await?;
+        Ok(Some(secret))
+    }
+
+    /// The service of ours that is asked for; the first when none is.
+    pub(super) fn registry_service<'a>(&'a self, asked: Option<&str>) -> Option<&'a str> {
+        let services = &self.settings.registry.services;
+        match asked {
+            Some(asked) => services.iter().find(|ours| *ours == asked),
+            None => services.first(),
+        }
+        .map(String::as_str)
+    }
+}
+
+/// When the new token ends: not later than the one that it stands for, which must be live.
+fn ends_with(tx: &mut Tx<'_>, token: &NewToken, now: UnixMillis) -> Result<UnixMillis, Error> {
+    let end = now.plus_ms(LIFE_MS);
+    let Some(parent) = &token.parent else { return Ok(end) };
+    let life = tokens::life(tx, parent)?.ok_or(BadCredential::Unknown)?;
+    let over = life.revoked_at.is_some() || life.expires_at.is_some_and(|expiry| expiry <= now);
+    if over {
+        return Err(BadCredential::Unknown.into());
+    }
+    Ok(life.expires_at.map_or(end, |expiry| end.min(expiry)))
+}
