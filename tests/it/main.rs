@@ -1,7 +1,9 @@
 //! The tests of the whole. One program, so that it is linked once.
 
+mod crash;
 mod house;
 mod quay_cases;
 mod refusals;
+mod secrecy;
 mod store;
 mod story;

@@ -33,7 +33,7 @@ pub struct TestApp {
     pub db: Db,
     keys: Box<dyn Fn() -> KeyRing + Send + Sync>,
     // dropped last: the database goes with it
-    _scratch: Scratch,
+    scratch: Scratch,
 }
 
 impl TestApp {
@@ -51,7 +51,7 @@ impl TestApp {
         let app = Arc::new(app);
         app.tend_signing_keys().await.expect("signing keys");
         let site = doors::site(&app, chance, &Arc::<Metrics>::default());
-        Self { app, site, clock: still, db, keys: Box::new(keys), _scratch: scratch }
+        Self { app, site, clock: still, db, keys: Box::new(keys), scratch }
     }
 
     /// The same, with what the recordings began with in it; and our secrets for those recorded.
@@ -62,6 +62,11 @@ impl TestApp {
         let password = passwords.hash(Password::given("password"), &chance).await.expect("a hash");
         let secrets = seed::write(&app.db, (app.keys)(), password, app.clock.now()).await;
         (app, secrets)
+    }
+
+    /// Where its SQLite file is, `claviger.db`.
+    pub fn folder(&self) -> &std::path::Path {
+        self.scratch.folder()
     }
 
     /// Every row that says who may do what, table by table.

@@ -15,7 +15,7 @@ pub struct Visitor<'a, S> {
 
 /// What he shows.
 #[derive(Clone, Debug)]
-enum Credential {
+pub enum Credential {
     None,
     Session { cookie: String, csrf: String },
     Authorization(String),
@@ -66,6 +66,16 @@ impl<'a, S: Server> Visitor<'a, S> {
         })
     }
 
+    /// What he shows, to come again with.
+    pub fn kept(&self) -> Credential {
+        self.credential.clone()
+    }
+
+    /// Somebody who was here before, perhaps at another server over the same store.
+    pub fn again(server: &'a S, credential: &Credential) -> Self {
+        Self { server, credential: credential.clone() }
+    }
+
     /// The cookie and the CSRF token of the session.
     pub fn session(&self) -> Option<(&str, &str)> {
         match &self.credential {
@@ -112,7 +122,24 @@ impl<'a, S: Server> Visitor<'a, S> {
         content_type: Option<&str>,
         body: Vec<u8>,
     ) -> Answer {
-        let request = Request::builder().method(&method).uri(path).header("host", "localhost:5000");
+        self.server.send(self.with_body(&method, path, content_type, body)).await
+    }
+
+    /// A request of his that is not sent yet.
+    pub fn request(&self, method: &Method, path: &str, body: Option<&Value>) -> Request<Vec<u8>> {
+        let kind = body.map(|_| "application/json");
+        let body = body.map_or_else(Vec::new, |body| body.to_string().into_bytes());
+        self.with_body(method, path, kind, body)
+    }
+
+    fn with_body(
+        &self,
+        method: &Method,
+        path: &str,
+        content_type: Option<&str>,
+        body: Vec<u8>,
+    ) -> Request<Vec<u8>> {
+        let request = Request::builder().method(method).uri(path).header("host", "localhost:5000");
         let mut request = request.header("content-length", body.len());
         if let Some(content_type) = content_type {
             request = request.header("content-type", content_type);
@@ -122,11 +149,11 @@ impl<'a, S: Server> Visitor<'a, S> {
             Credential::Authorization(value) => request = request.header("authorization", value),
             Credential::Session { cookie, csrf } => {
                 request = request.header("cookie", cookie);
-                if !matches!(method, Method::GET | Method::HEAD) {
+                if !matches!(*method, Method::GET | Method::HEAD) {
                     request = request.header("x-csrf-token", csrf);
                 }
             }
         }
-        self.server.send(request.body(body).expect("a request")).await
+        request.body(body).expect("a request")
     }
 }

@@ -42,7 +42,7 @@ pub fn write(folder: &Path, text: &str) -> String {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    digest(&SHA256, bytes).as_ref().iter().fold(String::new(), |hex, b| hex + &format!("{b:02x}"))
+    digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An archive with one file (POSIX ustar).

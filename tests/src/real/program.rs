@@ -114,10 +114,16 @@ impl Program {
         (name.to_owned(), password.to_owned())
     }
 
-    /// `kill -9`.
+    /// `kill -9`, and waits until it has ended.
     pub fn kill(mut self) {
-        self.child.kill().expect("it is killed");
+        self.kill_now();
         self.child.wait().expect("it ended");
+    }
+
+    /// `kill -9`.
+    pub fn kill_now(&self) {
+        let killed = Command::new("kill").args(["-KILL", &self.pid().to_string()]).status();
+        assert!(killed.expect("kill runs").success());
     }
 
     /// SIGTERM, and how it ended.
