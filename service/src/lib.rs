@@ -18,6 +18,7 @@ pub mod permissions;
 pub mod reach;
 pub mod repositories;
 pub mod registry;
+mod replica;
 pub mod sessions;
 pub mod settings;
 pub mod signing;

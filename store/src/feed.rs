@@ -14,7 +14,7 @@ use std::{
     fmt::Write as _,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -185,6 +185,8 @@ pub struct Feed {
     /// Milliseconds from `started` to the last confirmed question.
     confirmed_ms: AtomicU64,
     rewinds: AtomicU64,
+    /// The number of the last commit of our own writer.
+    own: AtomicI64,
     applied: watch::Sender<i64>,
     stopped: Mutex<bool>,
     stop: Condvar,
@@ -199,6 +201,7 @@ impl Feed {
             started: Instant::now(),
             confirmed_ms: AtomicU64::new(0),
             rewinds: AtomicU64::new(0),
+            own: AtomicI64::new(0),
             applied,
             stopped: Mutex::new(false),
             stop: Condvar::new(),
@@ -228,6 +231,11 @@ impl Feed {
         self.rewinds.load(Ordering::Relaxed)
     }
 
+    /// The number of the last commit of this process that touched something; 0 for none.
+    pub fn own(&self) -> i64 {
+        self.own.load(Ordering::Acquire)
+    }
+
     /// Tells the number of the last commit of another process that was applied here.
     pub fn applied(&self) -> watch::Receiver<i64> {
         self.applied.subscribe()
@@ -237,6 +245,7 @@ impl Feed {
     pub(crate) fn committed(&self, position: Option<Position>, touched: &[Touched]) {
         let Some(new) = position else { return };
         self.memory.evict(touched);
+        self.own.store(new.n, Ordering::Release);
         let mut position = lock(&self.position);
         // commits of others in between are left to `follow`
         if new.n == position.n + 1 {
