@@ -8,6 +8,7 @@ pub mod applications;
 mod authn;
 pub mod caller;
 pub mod facts;
+pub mod install;
 pub mod keys;
 mod minting;
 pub mod oauth_assign;

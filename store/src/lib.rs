@@ -8,6 +8,8 @@ pub mod endings;
 pub mod faces;
 pub mod feed;
 pub mod grants;
+pub mod installation;
+pub mod key_generations;
 pub mod migrate;
 pub mod names;
 pub mod oauth_tokens;
@@ -44,6 +46,8 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
         ("faces", faces::ALL),
         ("feed", feed::ALL),
         ("grants", grants::ALL),
+        ("installation", installation::ALL),
+        ("key_generations", key_generations::ALL),
         ("migrate", migrate::ALL),
         ("names", names::ALL),
         ("organisations", organisations::ALL),
