@@ -1,24 +1,28 @@
 //! Registry tokens: what somebody may do in a registry, said in a signed JWT.
 //!
 //! Each thing that is asked for is answered by what may be done with it, which can be nothing: the
-//! registry does the refusing.
+//! registry does the refusing. A push to a repository that does not exist makes it, when the
+//! caller may.
 //!
 //! Source: `contract/quay.md` 6.3 and 6.4, `contract/registry.md` sections 2 to 4.
 //! Not here: keys and signatures ([`crate::signing`]).
 
 mod actions;
 mod login;
+mod push;
 mod refresh;
 
 use std::sync::Arc;
 
 use claviger_domain::{Error, UnixMillis, id::PrincipalId, name::RepoName, time::random};
 
-pub use actions::{Actions, RegistryAction};
+pub use self::actions::{Actions, RegistryAction};
+use self::push::Push;
 
 use crate::{
     app::App,
-    caller::Caller,
+    caller::{Caller, Origin},
+    facts::Gathered,
     signing::{Access, Claims},
 };
 
@@ -63,7 +67,7 @@ pub struct RegistryToken {
 impl App {
     /// The token with which `caller` (nobody: the world) may do what he may of what is asked.
     /// `service` is the registry that it is for; a service that is not ours makes a token without
-    /// access.
+    /// access. With `may_create`, a push makes the repository that is not there.
     ///
     /// # Errors
     /// [`Error::Denied`] about the namespace of a disabled user; [`Error::Unavailable`].
@@ -72,12 +76,14 @@ impl App {
         caller: Option<&Caller>,
         asks: Vec<Ask>,
         service: Option<&str>,
+        may_create: bool,
+        origin: &Origin,
     ) -> Result<RegistryToken, Error> {
         let ours = self.registry_service(service);
         let mut access = Vec::with_capacity(asks.len());
         if ours.is_some() {
             for ask in merged(asks) {
-                access.push(self.access(caller, ask).await?);
+                access.push(self.access(caller, ask, may_create, origin).await?);
             }
         }
         let audience = ours.or(self.registry_service(None)).unwrap_or_default();
@@ -115,7 +121,13 @@ impl App {
         Ok(RegistryToken { token, issued_at: now, expires_in, access })
     }
 
-    async fn access(&self, caller: Option<&Caller>, ask: Ask) -> Result<Access, Error> {
+    async fn access(
+        &self,
+        caller: Option<&Caller>,
+        ask: Ask,
+        may_create: bool,
+        origin: &Origin,
+    ) -> Result<Access, Error> {
         let (kind, granted) = match &ask.subject {
             Subject::Catalog => {
                 let may = caller.is_some_and(|c| c.standing.superuser && c.caps.superuser);
@@ -123,7 +135,7 @@ impl App {
             }
             Subject::Repository(None) => ("repository", Actions::default()),
             Subject::Repository(Some(name)) => {
-                let granted = self.granted(caller, name, ask.actions).await?;
+                let granted = self.granted(caller, name, ask.actions, may_create, origin).await?;
                 ("repository", granted)
             }
         };
@@ -135,6 +147,8 @@ impl App {
         caller: Option<&Caller>,
         name: &RepoName,
         asked: Actions,
+        may_create: bool,
+        origin: &Origin,
     ) -> Result<Actions, Error> {
         let gathered = self.about_repo(caller, name).await?;
         if let Some(namespace) = gathered.namespace
@@ -145,15 +159,37 @@ impl App {
         if let Some(acl) = &gathered.acl {
             return Ok(actions::granted(&gathered.asker(), acl, asked));
         }
-        let namespace = gathered.namespace;
-        Ok(namespace
-            .map(|namespace| actions::granted_on_nothing(&gathered.asker(), namespace, asked))
-            .unwrap_or_default())
+        let pushes = asked.contains(RegistryAction::Push);
+        let Some(caller) = caller.filter(|_| pushes && may_create) else {
+            return Ok(on_nothing(&gathered, asked));
+        };
+        let push = self.make_for_push(caller, &gathered, name, origin).await?;
+        if push == Push::Refused {
+            return Ok(on_nothing(&gathered, asked));
+        }
+        let gathered = self.about_repo(Some(caller), name).await?;
+        let mut granted = match &gathered.acl {
+            Some(acl) => actions::granted(&gathered.asker(), acl, asked),
+            None => Actions::default(),
+        };
+        if push == Push::Made {
+            // also for a credential that may make repositories and nothing else
+            granted.insert(RegistryAction::Push);
+        }
+        Ok(granted)
     }
 
     async fn enabled(&self, namespace: PrincipalId) -> Result<bool, Error> {
         let facts = self.facts.principal(&self.db, namespace).await?;
         Ok(facts.is_none_or(|facts| facts.enabled))
+    }
+}
+
+/// What may be done to a repository that does not exist.
+fn on_nothing(gathered: &Gathered, asked: Actions) -> Actions {
+    match gathered.namespace {
+        Some(namespace) => actions::granted_on_nothing(&gathered.asker(), namespace, asked),
+        None => Actions::default(),
     }
 }
 

@@ -138,33 +138,6 @@ impl App {
             .ok_or_else(denied)
     }
 
-    /// Makes the repository that somebody pushes to, unless it is there: private or public as the
-    /// settings say.
-    ///
-    /// # Errors
-    /// As [`App::create_repository`].
-    pub async fn ensure_repo(
-        &self,
-        caller: &Caller,
-        name: &RepoName,
-        origin: &Origin,
-    ) -> Result<(), Error> {
-        if self.about_repo(Some(caller), name).await?.acl.is_some() {
-            return Ok(());
-        }
-        let private = self.settings.quay.create_private_repo_on_push;
-        let new = NewRepository {
-            name: name.clone(),
-            visibility: if private { Visibility::Private } else { Visibility::Public },
-            description: Description::default(),
-        };
-        match self.create_repository(caller, new, origin).await {
-            // another push was faster
-            Err(Error::Conflict(Conflict::RepositoryExists)) => Ok(()),
-            made => made,
-        }
-    }
-
     /// A repository, for whoever may pull it.
     ///
     /// # Errors

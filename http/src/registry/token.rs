@@ -194,7 +194,8 @@ async fn issue(
 ) -> Result<Granted, Refusal> {
     let refuse = |error: Error| Refusal::of(&error, &Login::User);
     let app = &registry.app;
-    let token = app.registry_token(caller, asks, service).await.map_err(refuse)?;
+    let token =
+        app.registry_token(caller, asks, service, may_change, origin).await.map_err(refuse)?;
     let refresh = match caller {
         Some(caller) if offline && may_change => {
             app.mint_refresh_token(caller, service, origin).await.map_err(refuse)?

@@ -103,7 +103,8 @@ pub(super) fn granted_on_nothing(
     wanted: Actions,
 ) -> Actions {
     let asked_for = wanted.contains(RegistryAction::Pull) || wanted.contains(RegistryAction::All);
-    let may = role_in_namespace(asker, namespace).is_some_and(|role| role.permits(Action::Pull));
+    let may =
+        role_in_namespace(asker, Some(namespace)).is_some_and(|role| role.permits(Action::Pull));
     if asked_for && may { [RegistryAction::Pull].into_iter().collect() } else { Actions::default() }
 }
 
