@@ -6,6 +6,8 @@
 
 use std::{error::Error as StdError, time::Duration};
 
+use crate::principal::PrincipalKind;
+
 /// Why a credential was not accepted. Doors word it; most do not tell the difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadCredential {
@@ -86,8 +88,8 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
     /// The name is taken by a user, robot or organisation.
-    #[error("the name `{0}` is taken")]
-    NameTaken(String),
+    #[error("the name `{1}` is taken")]
+    NameTaken(PrincipalKind, String),
     /// The name is reserved: a tombstone of another's, or named in a superuser list.
     #[error("the name `{0}` is reserved")]
     NameReserved(String),

@@ -128,7 +128,7 @@ mod tests {
         for error in [
             Error::invalid("title", "canary"),
             Error::denied("administer", "canary"),
-            claviger_domain::Conflict::NameTaken("canary".into()).into(),
+            claviger_domain::Conflict::NameReserved("canary".into()).into(),
         ] {
             assert!(!Cause::of(&error).as_str().contains("canary"));
         }

@@ -8,7 +8,12 @@ use claviger_domain::{
 };
 use claviger_store::tokens::{Form, Kept, NewSecret};
 
-use crate::{app::App, keys::MintedSecret};
+use crate::{
+    app::App,
+    caller::{Caller, Credential},
+    keys::MintedSecret,
+    settings::Reveal,
+};
 
 impl From<MintedSecret> for NewSecret {
     fn from(minted: MintedSecret) -> Self {
@@ -25,6 +30,19 @@ impl From<MintedSecret> for NewSecret {
 }
 
 impl App {
+    /// Whether `caller`, who has every other right to it, may see a secret again
+    /// (`tokens.reveal`).
+    pub(crate) fn may_see_again(&self, caller: &Caller) -> bool {
+        match self.settings.tokens.reveal {
+            Reveal::All => true,
+            Reveal::Fresh => {
+                let session = matches!(caller.credential, Credential::Session { .. });
+                session && caller.fresh_user(self.now(), self.fresh_login_timeout()).is_ok()
+            }
+            Reveal::None => false,
+        }
+    }
+
     /// The secret of a live token again; `None` when nothing of it was kept or its key is retired.
     ///
     /// # Errors

@@ -82,6 +82,7 @@ pub fn delete(
     }
     if principal.kind != PrincipalKind::Robot {
         names::bury(tx, &principal.name, NameOf::Namespace, former_owner, now)?;
+        names::hand_on(tx, id, former_owner)?;
     }
     tx.touch(Touched::Principal(*id));
     tx.execute(&DELETE, &[id.into()]).map(drop)

@@ -42,6 +42,13 @@ statements! {
          ON CONFLICT (name) DO UPDATE SET kind = excluded.kind,
             former_owner_id = excluded.former_owner_id, created_at = excluded.created_at"
     );
+    HAND_ON = Stmt::same(
+        "UPDATE name_tombstone SET former_owner_id = $2 WHERE former_owner_id = $1"
+    );
+    HAND_ON_BELOW = Stmt::same(
+        "UPDATE name_tombstone SET former_owner_id = $2
+         WHERE former_owner_id = $1 AND name > $3 AND name < $4"
+    );
     FREE = Stmt::same("DELETE FROM name_tombstone WHERE name = $1");
 }
 
@@ -74,4 +81,33 @@ pub fn bury(
 /// For trouble with the database.
 pub fn free(tx: &mut Tx<'_>, name: &str) -> Result<(), StoreError> {
     tx.execute(&FREE, &[name.into()]).map(drop)
+}
+
+/// Whatever `from` may take again, only `to` may from now on (and superusers).
+///
+/// # Errors
+/// For trouble with the database.
+pub fn hand_on(
+    tx: &mut Tx<'_>,
+    from: &PrincipalId,
+    to: Option<&PrincipalId>,
+) -> Result<(), StoreError> {
+    tx.execute(&HAND_ON, &[from.into(), to.into()]).map(drop)
+}
+
+/// The same for the repositories of the namespace with this name alone: its former owner has made
+/// it again, so they are its own.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn hand_on_below(
+    tx: &mut Tx<'_>,
+    namespace: &str,
+    from: &PrincipalId,
+    to: &PrincipalId,
+) -> Result<(), StoreError> {
+    // `0` follows `/`
+    let (first, last) = (format!("{namespace}/"), format!("{namespace}0"));
+    let values = [from.into(), to.into(), (&first).into(), (&last).into()];
+    tx.execute(&HAND_ON_BELOW, &values).map(drop)
 }

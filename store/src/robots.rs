@@ -7,6 +7,7 @@ use crate::{
     db::{Query, Row, Stmt, StoreError, statements},
     faces::Face,
     teams::OnRepo,
+    tokens::Kept,
 };
 
 /// A robot, as lists show it.
@@ -47,6 +48,15 @@ statements! {
             (SELECT MAX(t.last_used_at) FROM token t
              WHERE t.principal_id = p.id AND t.kind = 'robot')
          FROM principal p WHERE p.owner_id = $1 ORDER BY p.name LIMIT $2"
+    );
+    SECRETS = Stmt::same(
+        "SELECT p.id, t.id, s.selector, s.sealed, s.key_generation, s.prefix, s.format
+         FROM principal p
+            JOIN token t ON t.principal_id = p.id JOIN secret s ON s.token_id = t.id
+         WHERE p.owner_id = $1 AND t.kind = 'robot' AND t.revoked_at IS NULL
+            AND (t.expires_at IS NULL OR t.expires_at > $2)
+            AND (s.valid_until IS NULL OR s.valid_until > $2)
+         ORDER BY t.seq, s.created_at"
     );
     TEAMS = Stmt::same(
         "SELECT m.principal_id, t.name FROM principal p
@@ -95,6 +105,20 @@ pub fn find(
 /// For trouble with the database.
 pub fn of(q: &mut dyn Query, owner: &PrincipalId, limit: i64) -> Result<Vec<Robot>, StoreError> {
     q.all(&OF, &[owner.into(), limit.into()])?.iter().map(Robot::from_row).collect()
+}
+
+/// What the secrets of the live tokens of a namespace's robots are rebuilt from, with the robot;
+/// the newest of each robot last.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn secrets(
+    q: &mut dyn Query,
+    owner: &PrincipalId,
+    now: UnixMillis,
+) -> Result<Vec<(PrincipalId, Kept)>, StoreError> {
+    let secret = |row: &Row| Ok((row.parse(0)?, Kept::from_columns(row, 1)?));
+    q.all(&SECRETS, &[owner.into(), now.into()])?.iter().map(secret).collect()
 }
 
 /// The teams that each robot of a namespace is in.

@@ -8,7 +8,7 @@ use claviger_domain::{
 };
 
 use crate::{
-    db::{Param, Query, Stmt, StoreError, Touched, Tx, statements},
+    db::{Param, Query, Row, Stmt, StoreError, Touched, Tx, statements},
     endings::Ending,
 };
 
@@ -107,6 +107,22 @@ pub struct Life {
     pub expires_at: Option<UnixMillis>,
     /// When it was ended.
     pub revoked_at: Option<UnixMillis>,
+}
+
+impl Kept {
+    /// Reads token, selector, sealed copy, generation, prefix and format, beginning at a column.
+    pub(crate) fn from_columns(row: &Row, first: usize) -> Result<Self, StoreError> {
+        let byte =
+            |column| u8::try_from(row.int(column)?).map_err(|_| StoreError::Column { column });
+        Ok(Self {
+            token: row.parse(first)?,
+            selector: row.opt_blob(first + 1)?.map(<[u8]>::to_vec),
+            sealed: row.opt_blob(first + 2)?.map(<[u8]>::to_vec),
+            key_generation: byte(first + 3)?,
+            prefix: row.text(first + 4)?.to_owned(),
+            format: byte(first + 5)?,
+        })
+    }
 }
 
 statements! {
@@ -311,19 +327,6 @@ pub fn kept(
     kind: TokenKind,
     now: UnixMillis,
 ) -> Result<Vec<Kept>, StoreError> {
-    let byte = |row: &crate::db::Row, column| {
-        u8::try_from(row.int(column)?).map_err(|_| StoreError::Column { column })
-    };
     let rows = q.all(&KEPT, &[principal.into(), kind.as_str().into(), now.into()])?;
-    let kept = rows.iter().map(|row| {
-        Ok(Kept {
-            token: row.parse(0)?,
-            selector: row.opt_blob(1)?.map(<[u8]>::to_vec),
-            sealed: row.opt_blob(2)?.map(<[u8]>::to_vec),
-            key_generation: byte(row, 3)?,
-            prefix: row.text(4)?.to_owned(),
-            format: byte(row, 5)?,
-        })
-    });
-    kept.collect()
+    rows.iter().map(|row| Kept::from_columns(row, 0)).collect()
 }

@@ -306,7 +306,7 @@ impl From<Conflict> for QuayError {
     fn from(conflict: Conflict) -> Self {
         let message = |text| Self::message(StatusCode::BAD_REQUEST, text);
         match conflict {
-            Conflict::NameTaken(_) => Self::invalid("The username already exists"),
+            Conflict::NameTaken(..) => Self::invalid("The username already exists"),
             Conflict::NameReserved(_) => Self::invalid("Username is not available"),
             Conflict::EmailTaken => Self::invalid("Email has already been used"),
             Conflict::RepositoryExists => Self::invalid("Repository already exists"),
