@@ -10,7 +10,7 @@ use claviger_domain::{
     access::Standing,
     id::{ApplicationId, PrincipalId, RequestId, SessionId, TokenId},
     principal::{PrincipalFacts, PrincipalKind},
-    scope::{Caps, Scopes},
+    scope::{Caps, Scopes, UserCap},
 };
 use claviger_store::audit::Actor;
 
@@ -85,18 +85,18 @@ impl Origin {
 /// none. Only [`Caller::fresh_user`] makes it.
 #[derive(Clone, Debug)]
 pub struct FreshUser {
-    principal: Arc<PrincipalFacts>,
+    caller: Caller,
 }
 
 impl FreshUser {
     /// The user.
     pub fn id(&self) -> PrincipalId {
-        self.principal.id
+        self.caller.principal.id
     }
 
-    /// What is known about the user.
-    pub fn principal(&self) -> &Arc<PrincipalFacts> {
-        &self.principal
+    /// The user, with what he came with.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
     }
 }
 
@@ -125,6 +125,34 @@ impl Caller {
         }
     }
 
+    /// Checks that a user is calling with a credential that may change him (`user:admin`).
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] for a robot, [`Error::Denied`].
+    pub fn must_be_own_admin(&self) -> Result<(), Error> {
+        if !self.is_user() {
+            Err(Error::Unauthenticated)
+        } else if self.caps.user < UserCap::Admin {
+            Err(Error::denied("change", &*self.principal.name))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Checks that somebody is calling who may see what belongs to everybody: a superuser with full
+    /// access, or who may read everything, with a credential that may act as a superuser.
+    ///
+    /// # Errors
+    /// [`Error::Denied`].
+    pub fn must_be_auditor(&self) -> Result<(), Error> {
+        let Standing { superuser, full_access, global_readonly } = self.standing;
+        if self.caps.superuser && (superuser && full_access || global_readonly) {
+            Ok(())
+        } else {
+            Err(Error::denied("see all of", "the system"))
+        }
+    }
+
     /// The id of the token that he came with.
     pub fn token(&self) -> Option<TokenId> {
         match &self.credential {
@@ -142,12 +170,11 @@ impl Caller {
         if !self.is_user() {
             return Err(Error::Unauthenticated);
         }
-        if let Credential::Session { signed_in_at, .. } = self.credential {
-            let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
-            if now > signed_in_at.plus_ms(timeout_ms) {
-                return Err(Error::StaleLogin);
-            }
+        if let Credential::Session { signed_in_at, .. } = self.credential
+            && now > signed_in_at.plus(timeout)
+        {
+            return Err(Error::StaleLogin);
         }
-        Ok(FreshUser { principal: Arc::clone(&self.principal) })
+        Ok(FreshUser { caller: self.clone() })
     }
 }

@@ -4,6 +4,7 @@
 mod access;
 pub mod activity;
 pub mod app;
+pub mod app_tokens;
 pub mod applications;
 mod authn;
 pub mod caller;

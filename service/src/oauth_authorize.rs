@@ -348,6 +348,7 @@ impl Question {
             application: Some(application.id),
             name: application.name.clone(),
             parent: None,
+            minted_by: None,
             created_by: self.actor.name.clone(),
             service: None,
             created_at: self.now,

@@ -88,7 +88,6 @@ impl App {
     pub async fn begin_session(&self, caller: Caller, origin: &Origin) -> Result<SignedIn, Error> {
         let now = self.now();
         let (cookie, lookup) = self.keys.mint_opaque(Purpose::Session, self.chance())?;
-        let timeout = self.settings.quay.session_timeout.as_millis();
         let session = Session {
             id: SessionId::random(self.chance()),
             principal: caller.principal.id,
@@ -96,7 +95,7 @@ impl App {
             address: origin.address.map(|address| address.to_string()),
             created_at: now,
             signed_in_at: now,
-            expires_at: now.plus_ms(i64::try_from(timeout).unwrap_or(i64::MAX)),
+            expires_at: now.plus(self.settings.quay.session_timeout),
         };
         let expires_at = session.expires_at;
         let actor = caller.actor(origin);

@@ -1,6 +1,7 @@
 //! The cellar of Claviger: SQL, migrations and the change feed. One file a noun; `db` is the seam
 //! that knows the two engines, `pool` the threads that own the connections.
 
+pub mod app_tokens;
 pub mod applications;
 pub mod audit;
 pub mod db;
@@ -40,6 +41,7 @@ pub use postgres::PostgresAddress;
 /// When the database cannot be reached.
 pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
     let files = [
+        ("app_tokens", app_tokens::ALL),
         ("applications", applications::ALL),
         ("audit", audit::ALL),
         ("endings", endings::ALL),

@@ -29,8 +29,10 @@ pub struct NewToken {
     pub application: Option<ApplicationId>,
     /// What it is called.
     pub name: String,
-    /// The token it stands for or was minted with: it ends with it.
+    /// The token it stands for: it ends with it.
     pub parent: Option<TokenId>,
+    /// The token it was minted with, whether it ends with that or not.
+    pub minted_by: Option<TokenId>,
     /// The name of who made it.
     pub created_by: String,
     /// The registry service of a refresh token.
@@ -100,6 +102,22 @@ pub struct Kept {
     pub format: u8,
 }
 
+impl Kept {
+    /// Reads token, selector, sealed copy, generation, prefix and format, beginning at a column.
+    pub(crate) fn from_columns(row: &Row, first: usize) -> Result<Self, StoreError> {
+        let byte =
+            |column| u8::try_from(row.int(column)?).map_err(|_| StoreError::Column { column });
+        Ok(Self {
+            token: row.parse(first)?,
+            selector: row.opt_blob(first + 1)?.map(<[u8]>::to_vec),
+            sealed: row.opt_blob(first + 2)?.map(<[u8]>::to_vec),
+            key_generation: byte(first + 3)?,
+            prefix: row.text(first + 4)?.to_owned(),
+            format: byte(first + 5)?,
+        })
+    }
+}
+
 /// When a token ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Life {
@@ -137,8 +155,8 @@ statements! {
     );
     INSERT = Stmt::same(
         "INSERT INTO token (id, kind, account_id, principal_id, principal_name, application_id,
-            name, parent_id, created_by, service, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+            name, parent_id, minted_by, created_by, service, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
     );
     INSERT_SCOPE = Stmt::same(
         "INSERT INTO token_scope (token_id, dialect, word) VALUES ($1, $2, $3)"
@@ -250,6 +268,7 @@ pub fn insert(tx: &mut Tx<'_>, token: &NewToken, secret: &NewSecret) -> Result<(
             token.application.as_ref().into(),
             (&token.name).into(),
             token.parent.as_ref().into(),
+            token.minted_by.as_ref().into(),
             (&token.created_by).into(),
             (&token.service).into(),
             token.created_at.into(),

@@ -1,5 +1,6 @@
 //! The Quay door: `/api/v1`.
 
+mod app_tokens;
 mod ascii;
 mod avatar;
 mod body;
@@ -19,20 +20,28 @@ mod sessions;
 
 use std::sync::Arc;
 
-use claviger_service::App;
+use claviger_service::{App, Settings};
 
 use crate::{Door, Porch, Routes};
 use face::QuayFace;
 
 /// Everything below `/api/v1`.
-fn routes() -> Routes<Arc<App>> {
-    sessions::routes().and(errors::routes()).and(permissions::routes()).and(repositories::routes())
+fn routes(settings: &Settings) -> Routes<Arc<App>> {
+    let routes = sessions::routes()
+        .and(errors::routes())
+        .and(permissions::routes())
+        .and(repositories::routes());
+    if settings.quay.feature_app_specific_tokens {
+        routes.and(app_tokens::routes())
+    } else {
+        routes
+    }
 }
 
 /// The door at `/api/v1`.
 pub fn door(app: &Arc<App>, porch: &Arc<Porch>) -> Door {
     let public_url = app.settings().public_url.clone();
-    routes().open(porch, Arc::clone(app), QuayFace { public_url, cors: true })
+    routes(app.settings()).open(porch, Arc::clone(app), QuayFace { public_url, cors: true })
 }
 
 /// The door at `/csrf_token`, whose answers no other origin may read.

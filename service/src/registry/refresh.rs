@@ -80,6 +80,7 @@ impl App {
             application,
             name: service.to_owned(),
             parent,
+            minted_by: parent,
             created_by: caller.principal.name.to_string(),
             service: Some(service.to_owned()),
             created_at: now,
