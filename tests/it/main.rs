@@ -5,5 +5,6 @@ mod house;
 mod quay_cases;
 mod refusals;
 mod secrecy;
+mod service;
 mod store;
 mod story;

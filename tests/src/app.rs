@@ -64,6 +64,15 @@ impl TestApp {
         (app, secrets)
     }
 
+    /// Another process on the same store, with settings of its own.
+    pub fn beside(&self, settings: Settings) -> Arc<App> {
+        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
+        let chance: Arc<dyn Chance> = Arc::new(SeededChance::new(3));
+        let target = self.scratch.target();
+        let opened = Opened::open(target, 1, &settings, &clock, &chance).expect("it opens");
+        Arc::new(App::new(opened, (self.keys)(), clock, chance, settings).expect("an app"))
+    }
+
     /// Where its SQLite file is, `claviger.db`.
     pub fn folder(&self) -> &std::path::Path {
         self.scratch.folder()

@@ -1,0 +1,191 @@
+//! What is remembered says the same as what is stored, in the process that changes it and in
+//! another one beside it, after every change of a random world.
+
+use std::{sync::Arc, time::Duration};
+
+use claviger_domain::{
+    Error,
+    access::{Grantee, decide, namespace_role},
+    id::{AccountId, PrincipalId, RepoId, TeamId},
+    name::RepoName,
+    principal::{PrincipalFacts, PrincipalKind},
+    role::{Action, OrgRole, RepoState, Role, Visibility},
+    scope::Caps,
+};
+use claviger_service::{App, Caller, Credential, Settings};
+use claviger_store::{
+    Query, Stmt, Tx, permissions,
+    principals::{self, Principal},
+    repositories::{self, Repository},
+    teams::{self, Team},
+    users,
+};
+use claviger_tests::{app::TestApp, both, stands::SeededChance};
+
+const USERS: [&str; 4] = ["ann", "bob", "cid", "acme+ci"];
+const TEAMS: [&str; 3] = ["owners", "makers", "readers"];
+const REPOS: [&str; 4] = ["acme/app", "acme/lib", "ann/own", "acme/gone"];
+const ROUNDS: usize = 120;
+
+const ACCOUNT: Stmt = Stmt::same("SELECT id FROM account LIMIT 1");
+
+fn name(q: &mut dyn Query, name: &str) -> Principal {
+    principals::find_by_name(q, name).unwrap().unwrap()
+}
+
+fn make(tx: &mut Tx<'_>) -> Result<(), Error> {
+    let account: AccountId = tx.optional(&ACCOUNT, &[])?.unwrap().parse(0)?;
+    let add = |tx: &mut Tx<'_>, kind, name: &str, owner| -> Result<PrincipalId, Error> {
+        let id = PrincipalId::random(tx.chance());
+        let new = Principal::new(id, account, kind, name, claviger_domain::UnixMillis(0));
+        principals::insert(tx, &Principal { owner, ..new })?;
+        Ok(id)
+    };
+    let acme = add(tx, PrincipalKind::Org, "acme", None)?;
+    for user in &USERS[..3] {
+        add(tx, PrincipalKind::User, user, None)?;
+    }
+    add(tx, PrincipalKind::Robot, USERS[3], Some(acme))?;
+    Ok(())
+}
+
+/// One random change, as a use case would make it.
+fn change(tx: &mut Tx<'_>, chance: &SeededChance) -> Result<(), Error> {
+    let now = claviger_domain::UnixMillis(0);
+    let org = name(tx, "acme").id;
+    let who = name(tx, chance.pick::<&str>(&USERS));
+    let team_name = *chance.pick::<&str>(&TEAMS);
+    let team = teams::find(tx, &org, team_name)?;
+    let repo_name = *chance.pick::<&str>(&REPOS);
+    let repo = repositories::find(tx, repo_name)?;
+    let role = *chance.pick(Role::ALL);
+    match (chance.below(10), team, repo) {
+        (0, None, _) => {
+            let team = Team {
+                id: TeamId::random(tx.chance()),
+                org,
+                name: team_name.to_owned(),
+                role: *chance.pick(OrgRole::ALL),
+                description: String::new(),
+                created_at: now,
+            };
+            teams::insert(tx, &team)?;
+        }
+        (0, Some(team), _) if chance.below(3) == 0 => teams::delete(tx, &team.id)?,
+        (1, Some(team), _) => {
+            teams::update(tx, &Team { role: *chance.pick(OrgRole::ALL), ..team })?;
+        }
+        (2, Some(team), _) if !teams::is_member(tx, &team.id, &who.id)? => {
+            teams::add_member(tx, &team.id, &who.id, now)?;
+        }
+        (3, Some(team), _) => {
+            teams::remove_member(tx, &team.id, &who.id)?;
+        }
+        (4 | 5, _, None) => {
+            let (namespace, _) = repo_name.split_once('/').unwrap();
+            let repo = Repository {
+                id: RepoId::random(tx.chance()),
+                namespace: name(tx, namespace).id,
+                name: repo_name.to_owned(),
+                visibility: *chance.pick(Visibility::ALL),
+                state: *chance.pick(RepoState::ALL),
+                description: String::new(),
+                created_by: None,
+                created_at: now,
+            };
+            repositories::insert(tx, &repo)?;
+        }
+        (4, _, Some(repo)) if chance.below(3) == 0 => repositories::delete(tx, &repo)?,
+        (5, _, Some(repo)) => {
+            let (visibility, state) = (*chance.pick(Visibility::ALL), *chance.pick(RepoState::ALL));
+            repositories::update(tx, &Repository { visibility, state, ..repo })?;
+        }
+        (6, _, Some(repo)) => {
+            permissions::give(tx, &repo, &Grantee::Principal(who.id), role, now)?;
+        }
+        (7, Some(team), Some(repo)) if repo.namespace == org => {
+            permissions::give(tx, &repo, &Grantee::Team(team.id), role, now)?;
+        }
+        (8, _, Some(repo)) => {
+            permissions::take_from_user(tx, &repo, &who.name)?;
+            permissions::take_from_team(tx, &repo, team_name)?;
+        }
+        (9, ..) if who.disabled_at.is_none() => users::disable(tx, &who.id, now)?,
+        (9, ..) => users::enable(tx, &who.id)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What everybody may do with everything, as `app` sees it.
+async fn verdicts(app: &App, who: &[Arc<PrincipalFacts>]) -> Vec<String> {
+    let mut all = Vec::new();
+    for principal in who {
+        let caller = Caller {
+            principal: Arc::clone(principal),
+            credential: Credential::Password,
+            caps: Caps::DIRECT,
+            standing: claviger_domain::access::Standing::default(),
+        };
+        for repo in REPOS {
+            let name: RepoName = repo.parse().unwrap();
+            let gathered = app.about_repo(Some(&caller), &name).await.unwrap();
+            let asker = gathered.asker();
+            let may = gathered.acl.as_ref().map(|acl| {
+                let may = Action::ALL.iter().filter(|action| decide(&asker, acl, **action));
+                may.map(|action| action.as_str()).collect::<Vec<_>>()
+            });
+            let in_namespace = gathered.namespace.map(|space| namespace_role(&asker, space));
+            all.push(format!("{} {repo}: {may:?} {in_namespace:?}", principal.name));
+        }
+    }
+    all
+}
+
+both! {
+    async fn what_is_remembered_says_what_is_stored(engine: Engine) {
+        let here = TestApp::empty(engine, Settings::default()).await;
+        let beside = here.beside(Settings::default());
+        let mut forgetful = Settings::default();
+        forgetful.cache.max_staleness = Duration::ZERO;
+        let stored = here.beside(forgetful);
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let following = tokio::spawn({
+            let beside = Arc::clone(&beside);
+            async move { beside.follow_feed(async { drop(stopped.await) }).await }
+        });
+        let who = here
+            .db
+            .write(|tx| {
+                make(tx)?;
+                let facts = USERS.map(|user| {
+                    let id = name(tx, user).id;
+                    Arc::new(principals::facts(tx, &id).unwrap().unwrap())
+                });
+                Ok(facts)
+            })
+            .await
+            .unwrap();
+        // let the server beside announce itself
+        while here.db.read(|q| Ok(q.optional(&Stmt::same("SELECT id FROM replica"), &[])?)).await.unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let chance = Arc::new(SeededChance::new(7));
+        for round in 0..ROUNDS {
+            let dice = Arc::clone(&chance);
+            here.db.write(move |tx| change(tx, &dice)).await.unwrap();
+            let truth = verdicts(&stored, &who).await;
+            assert_eq!(verdicts(&here.app, &who).await, truth, "here, round {round}");
+            here.app.wait_for_servers().await.unwrap();
+            assert_eq!(verdicts(&beside, &who).await, truth, "beside, round {round}");
+        }
+        assert!(here.app.facts().usage().hits > 0);
+        assert!(beside.facts().usage().hits > 0);
+        drop(stop);
+        following.await.unwrap();
+        let left = here.db.read(|q| Ok(q.optional(&Stmt::same("SELECT id FROM replica"), &[])?));
+        assert!(left.await.unwrap().is_none(), "a server that stops takes its row along");
+        beside.close();
+        stored.close();
+    }
+}
