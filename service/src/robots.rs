@@ -434,6 +434,7 @@ impl Fresh {
             application: None,
             name: robot.name.clone(),
             parent: None,
+            minted_by: by.token(),
             created_by: by.name.clone(),
             service: None,
             created_at: now,

@@ -3,8 +3,8 @@
 //! or taken away is noticed. Nothing deletes rows but retention.
 
 use claviger_domain::{
-    UnixMillis,
-    id::{PrincipalId, RequestId},
+    TokenKind, UnixMillis,
+    id::{PrincipalId, RequestId, TokenId},
 };
 use ring::digest::{Context, SHA256};
 
@@ -44,6 +44,12 @@ impl Actor {
             address: None,
             request_id: None,
         }
+    }
+
+    /// The token that it came with.
+    pub fn token(&self) -> Option<TokenId> {
+        self.credential.parse::<TokenKind>().ok()?;
+        self.credential_id.as_ref()?.parse().ok()
     }
 }
 

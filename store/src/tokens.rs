@@ -127,22 +127,6 @@ pub struct Life {
     pub revoked_at: Option<UnixMillis>,
 }
 
-impl Kept {
-    /// Reads token, selector, sealed copy, generation, prefix and format, beginning at a column.
-    pub(crate) fn from_columns(row: &Row, first: usize) -> Result<Self, StoreError> {
-        let byte =
-            |column| u8::try_from(row.int(column)?).map_err(|_| StoreError::Column { column });
-        Ok(Self {
-            token: row.parse(first)?,
-            selector: row.opt_blob(first + 1)?.map(<[u8]>::to_vec),
-            sealed: row.opt_blob(first + 2)?.map(<[u8]>::to_vec),
-            key_generation: byte(first + 3)?,
-            prefix: row.text(first + 4)?.to_owned(),
-            format: byte(first + 5)?,
-        })
-    }
-}
-
 statements! {
     LIFE = Stmt::same("SELECT expires_at, revoked_at FROM token WHERE id = $1");
     FACTS = Stmt::same(
