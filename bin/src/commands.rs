@@ -1,6 +1,7 @@
 //! What each command does. Data goes to standard output, talk to standard error.
 
 mod config;
+mod serve;
 
 use crate::{cli::Command, config::ConfigError};
 
@@ -14,7 +15,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// Refused.
-    fn refused(sentence: impl ToString) -> Self {
+    pub(crate) fn refused(sentence: impl ToString) -> Self {
         Self { sentence: sentence.to_string(), code: 1 }
     }
 }
@@ -29,6 +30,7 @@ impl From<ConfigError> for Failure {
 pub(crate) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Config(command) => config::run(&command),
+        Command::Serve(args) => serve::run(&args),
         _ => Err(Failure::refused("not here yet")),
     }
 }

@@ -18,6 +18,7 @@ use std::{
 use claviger_domain::name::Namespace;
 use claviger_service::Settings;
 use claviger_store::PostgresAddress;
+use zeroize::Zeroizing;
 
 use self::value::Given;
 pub(crate) use self::value::parse_duration;
@@ -44,11 +45,11 @@ pub(crate) struct Config {
 #[derive(Default)]
 pub(crate) struct Secrets {
     /// `CLAVIGER_MASTER_KEY`.
-    pub(crate) master_key: Option<String>,
+    pub(crate) master_key: Option<Zeroizing<String>>,
     /// `CLAVIGER_ADMIN_USERNAME`.
     pub(crate) admin_username: Option<Namespace>,
     /// `CLAVIGER_ADMIN_PASSWORD`.
-    pub(crate) admin_password: Option<String>,
+    pub(crate) admin_password: Option<Zeroizing<String>>,
 }
 
 /// Where the data is.
@@ -267,12 +268,12 @@ impl Config {
         }
         let mut take = |name: &str| environment.remove(name).filter(|text| !text.is_empty());
         self.secrets = Secrets {
-            master_key: take("CLAVIGER_MASTER_KEY"),
+            master_key: take("CLAVIGER_MASTER_KEY").map(Zeroizing::new),
             admin_username: take("CLAVIGER_ADMIN_USERNAME")
                 .map(|n| n.parse())
                 .transpose()
                 .map_err(|problem| error(format!("CLAVIGER_ADMIN_USERNAME {problem}")))?,
-            admin_password: take("CLAVIGER_ADMIN_PASSWORD"),
+            admin_password: take("CLAVIGER_ADMIN_PASSWORD").map(Zeroizing::new),
         };
         for empty in ["CLAVIGER_MASTER_KEY", "CLAVIGER_ADMIN_USERNAME", "CLAVIGER_ADMIN_PASSWORD"] {
             environment.remove(empty);
@@ -317,6 +318,32 @@ impl Config {
         }
         if let Err(problem) = settings.quay.library_namespace.parse::<Namespace>() {
             return Err(self.complain("quay.library_namespace", &problem.to_string()));
+        }
+        Ok(())
+    }
+
+    /// Whether it is safe to listen where the configuration says.
+    pub(crate) fn check_exposure(&self) -> Result<(), ConfigError> {
+        if self.listen.ip().is_loopback() {
+            return Ok(());
+        }
+        let shown = self.listen;
+        if self.public_url.is_none() {
+            return Err(self.complain(
+                "listen",
+                &format!(
+                    "{shown} is beyond this machine: say with `--public-url` what clients call it"
+                ),
+            ));
+        }
+        if self.tls().is_none() && !self.insecure {
+            return Err(self.complain(
+                "listen",
+                &format!(
+                    "{shown} is beyond this machine without TLS: give `--tls-cert` and `--tls-key`, \
+                     or `--insecure` behind a proxy that ends TLS"
+                ),
+            ));
         }
         Ok(())
     }

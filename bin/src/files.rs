@@ -26,25 +26,33 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), String> {
         .map_err(|error| format!("cannot make the data folder {}: {error}", path.display()))
 }
 
-/// The right to be the one server of a data folder; ends with the process.
+/// The right to be the only one who does something; ends with the process.
 pub(crate) struct Lock {
     _file: File,
 }
 
-/// Takes the lock of the data folder.
+/// Takes the lock of the one server of a data folder.
 ///
 /// # Errors
 /// One sentence, when another server holds it.
-pub(crate) fn lock(folder: &Path) -> Result<Lock, String> {
-    let path = folder.join(LOCK);
-    let open = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+pub(crate) fn lock_folder(folder: &Path) -> Result<Lock, String> {
+    let busy = format!(
+        "another `claviger serve` runs on {}; stop it, or give this one its own `--data-dir`",
+        folder.display()
+    );
+    lock(&folder.join(LOCK), &busy)
+}
+
+/// Takes the lock `path`, which is made if it is missing; `busy` is what to say when it is held.
+///
+/// # Errors
+/// One sentence.
+pub(crate) fn lock(path: &Path, busy: &str) -> Result<Lock, String> {
+    let open = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
     let file = open.map_err(|error| format!("cannot open {}: {error}", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(Lock { _file: file }),
-        Err(TryLockError::WouldBlock) => Err(format!(
-            "another `claviger serve` runs on {}; stop it, or give this one its own `--data-dir`",
-            folder.display()
-        )),
+        Err(TryLockError::WouldBlock) => Err(busy.to_owned()),
         Err(TryLockError::Error(error)) => Err(format!("cannot lock {}: {error}", path.display())),
     }
 }
@@ -102,10 +110,10 @@ mod tests {
         make_folder(&data).unwrap();
         make_folder(&data).unwrap();
         assert!(!is_open_to_others(&data).unwrap());
-        let held = lock(&data).unwrap();
-        assert!(lock(&data).err().unwrap().contains("another `claviger serve` runs on"));
+        let held = lock_folder(&data).unwrap();
+        assert!(lock_folder(&data).err().unwrap().contains("another `claviger serve` runs on"));
         drop(held);
-        assert!(lock(&data).is_ok());
+        assert!(lock_folder(&data).is_ok());
     }
 
     #[test]

@@ -4,7 +4,10 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
+mod desk;
 mod files;
+mod master;
+mod stop;
 mod telemetry;
 mod tls;
 

@@ -106,6 +106,11 @@ impl App {
         self.db.peek(|q: &mut dyn Query| Ok(claviger_store::migrate::version(q).map(drop)?)).await
     }
 
+    /// Tells when another process has changed the store.
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<i64> {
+        self.db.feed().applied()
+    }
+
     /// Serves what waits for the store, then closes it.
     pub fn close(&self) {
         self.db.close();

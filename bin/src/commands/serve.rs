@@ -1,0 +1,176 @@
+//! `serve`: opens the store, listens, and works until it is told to stop.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use claviger_domain::Error;
+use claviger_http::{
+    Site, doors,
+    metrics::Metrics,
+    server::{self, Limits, Tls},
+};
+use claviger_service::settings::MetricsListen;
+use tokio::{runtime, sync::oneshot, task::JoinSet, time};
+use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    cli::ServeArgs,
+    commands::Failure,
+    config::Config,
+    desk::{self, Desk, chain},
+    stop::Stop,
+    telemetry,
+    tls::Certificate,
+};
+
+/// How often last-used times are written, and new keys are looked for.
+const MINUTE: Duration = Duration::from_secs(60);
+/// How long to wait after a failure.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What was bound and read before the store is touched.
+struct Front {
+    listener: TcpListener,
+    /// `metrics.listen`, when it is an address.
+    operators: Option<TcpListener>,
+    certificate: Option<Arc<Certificate>>,
+    /// `SCHEME://IP:PORT`.
+    origin: String,
+}
+
+pub(super) fn run(args: &ServeArgs) -> Result<(), Failure> {
+    let mut config = Config::load(args.store.config.as_deref(), args.flags())?;
+    telemetry::start(config.log_format, config.log_level);
+    let front = Front::open(&config)?;
+    config.settings.public_url =
+        config.public_url.as_ref().map_or_else(|| front.origin.clone(), ToString::to_string);
+    if let Err(error) = server::raise_open_files() {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(Failure::refused)?.block_on(async {
+        let _lock = desk::lock(&config)?;
+        let stop = Stop::on_signals().map_err(Failure::refused)?;
+        let desk = desk::open(config).await?;
+        let outcome = work(&desk, front, stop).await;
+        // the writer finishes what waits; a thread may block here, the runtime has nothing left
+        desk.app.close();
+        outcome
+    })
+}
+
+impl Front {
+    fn open(config: &Config) -> Result<Self, Failure> {
+        config.check_exposure()?;
+        let certificate = match config.tls() {
+            Some((chain, key)) => Some(Certificate::read(chain, key).map_err(Failure::refused)?),
+            None => None,
+        };
+        let listener = bind(config, "listen", config.listen)?;
+        let address = listener.local_addr().map_err(Failure::refused)?;
+        let operators = match config.settings.metrics.listen {
+            MetricsListen::Loopback => None,
+            MetricsListen::Address(address) => Some(bind(config, "metrics.listen", address)?),
+        };
+        let scheme = if certificate.is_some() { "https" } else { "http" };
+        Ok(Self { listener, operators, certificate, origin: format!("{scheme}://{address}") })
+    }
+}
+
+fn bind(config: &Config, key: &'static str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    let problem = |error| config.complain(key, &format!("{address} cannot be used: {error}"));
+    listener.map_err(|error| problem(error).into())
+}
+
+/// Serves and does the work in the background, until it is time to stop.
+async fn work(desk: &Desk, front: Front, stop: Stop) -> Result<(), Failure> {
+    let metrics = Arc::<Metrics>::default();
+    let site = doors::site(&desk.app, Arc::clone(&desk.chance), &metrics);
+    let tls = front.certificate.as_ref().map(acceptor).transpose().map_err(Failure::refused)?;
+    let mut servers = JoinSet::new();
+    serve(&mut servers, front.listener, site, &metrics, tls, &stop)?;
+    if let Some(listener) = front.operators {
+        let site = doors::operators(&desk.app, Arc::clone(&desk.chance), &metrics);
+        serve(&mut servers, listener, site, &metrics, None, &stop)?;
+    }
+    let (leave, left) = oneshot::channel();
+    let app = Arc::clone(&desk.app);
+    let follower = tokio::spawn(async move {
+        // an error is a wish to leave, too
+        app.follow_feed(async { drop(left.await) }).await;
+    });
+    let mut chores = chores(desk);
+    if let Some(certificate) = front.certificate {
+        chores.spawn(certificate.follow());
+    }
+    desk.app.ready().await?;
+    eprintln!("listening on {}", front.origin);
+    servers.join_all().await;
+    chores.shutdown().await;
+    desk.app.flush_activity().await?;
+    let _ = leave.send(());
+    follower.await.map_err(Failure::refused)
+}
+
+fn serve(
+    servers: &mut JoinSet<()>,
+    listener: TcpListener,
+    site: Site,
+    metrics: &Arc<Metrics>,
+    tls: Option<Tls>,
+    stop: &Stop,
+) -> Result<(), Failure> {
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(Failure::refused)?;
+    let (site, metrics, stop) = (Arc::new(site), Arc::clone(metrics), stop.clone().wished());
+    servers.spawn(server::serve(listener, site, metrics, tls, Limits::default(), stop));
+    Ok(())
+}
+
+fn acceptor(certificate: &Arc<Certificate>) -> Result<Tls, String> {
+    let acceptor = TlsAcceptor::from(certificate.server()?);
+    Ok(Arc::new(move || acceptor.clone()))
+}
+
+/// The work in the background.
+fn chores(desk: &Desk) -> JoinSet<()> {
+    let mut chores = JoinSet::new();
+    let app = Arc::clone(&desk.app);
+    chores.spawn(every(MINUTE, "last uses could not be written", move || {
+        let app = Arc::clone(&app);
+        async move { app.flush_activity().await.map(drop) }
+    }));
+    let (app, master) = (Arc::clone(&desk.app), Arc::clone(&desk.master));
+    chores.spawn(async move {
+        let mut changes = app.changes();
+        loop {
+            // whether there was a change or only time has passed: look
+            let _ = time::timeout(MINUTE, changes.changed()).await;
+            if let Err(error) = app.tend_keys(master.as_ref()).await {
+                tracing::error!(error = chain(&error), "new keys could not be taken over");
+                time::sleep(PAUSE).await;
+            }
+        }
+    });
+    chores
+}
+
+/// Does `work` again and again, the first time after one `interval`.
+async fn every<F: Future<Output = Result<(), Error>>>(
+    interval: Duration,
+    complaint: &'static str,
+    work: impl Fn() -> F,
+) {
+    loop {
+        time::sleep(interval).await;
+        if let Err(error) = work().await {
+            tracing::error!(error = chain(&error), "{complaint}");
+        }
+    }
+}
