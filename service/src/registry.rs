@@ -8,6 +8,7 @@
 //! Not here: keys and signatures ([`crate::signing`]).
 
 mod actions;
+mod config;
 mod login;
 mod push;
 mod refresh;
@@ -16,8 +17,11 @@ use std::sync::Arc;
 
 use claviger_domain::{Error, UnixMillis, id::PrincipalId, name::RepoName, time::random};
 
-pub use self::actions::{Actions, RegistryAction};
 use self::push::Push;
+pub use self::{
+    actions::{Actions, RegistryAction},
+    config::RegistryKind,
+};
 
 use crate::{
     app::App,

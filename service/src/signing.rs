@@ -5,7 +5,9 @@
 //!   └─ leaf   signed by the authority, travels in each token's `x5c` header; signs the tokens
 //! ```
 //! A registry that trusts the authority accepts every leaf, so a leaf is replaced without touching
-//! the registry. The header is made once for each leaf and the key parsed once: a token costs one
+//! the registry. One that is given the leaf's key itself (zot, a JWKS file) must be told: so keys are
+//! replaced only when somebody asks for it, and only the leaf's certificate is renewed by itself.
+//! The header is made once for each leaf and the key parsed once: a token costs one
 //! signature.
 //!
 //! Source: `contract/registry.md`, section 2; distribution `registry/auth/token/token.go` (2.8 and
@@ -29,7 +31,7 @@ use ring::{
 };
 use serde::Serialize;
 
-pub use certificate::{Minted, mint_authority, mint_leaf, to_pem};
+pub use certificate::{Minted, certify_leaf, mint_authority, mint_leaf, to_pem};
 pub use custody::{Renewal, reseal};
 
 pub use jwt::{Access, Claims};

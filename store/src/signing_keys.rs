@@ -81,6 +81,9 @@ statements! {
     DELETE_RETIRED = Stmt::same(
         "DELETE FROM signing_key WHERE purpose = $1 AND retired_at < $2"
     );
+    RECERTIFY = Stmt::same(
+        "UPDATE signing_key SET certificate = $2, not_before = $3, not_after = $4 WHERE id = $1"
+    );
     RESEAL = Stmt::same("UPDATE signing_key SET sealed = $2, key_generation = $3 WHERE id = $1");
 }
 
@@ -170,4 +173,19 @@ pub fn reseal(
     key_generation: u8,
 ) -> Result<(), StoreError> {
     tx.execute(&RESEAL, &[id.into(), sealed.into(), i64::from(key_generation).into()]).map(drop)
+}
+
+/// Gives the same key another certificate (DER).
+///
+/// # Errors
+/// For trouble with the database.
+pub fn recertify(
+    tx: &mut Tx<'_>,
+    id: &SigningKeyId,
+    certificate: &[u8],
+    not_before: UnixMillis,
+    not_after: UnixMillis,
+) -> Result<(), StoreError> {
+    let values = [id.into(), certificate.into(), not_before.into(), not_after.into()];
+    tx.execute(&RECERTIFY, &values).map(drop)
 }

@@ -62,16 +62,34 @@ pub fn mint_leaf(
     chance: &dyn Chance,
     now: UnixMillis,
 ) -> Result<Minted, Error> {
-    let authority_key =
-        KeyPair::from_pkcs8_der_and_sign_algo(&authority_pkcs8.into(), &PKCS_ECDSA_P256_SHA256)
-            .map_err(Error::internal)?;
-    let issuer = Issuer::new(authority(chance, now)?, authority_key);
-    let key = new_key()?;
+    certified(&new_key()?, authority_pkcs8, chance, now)
+}
+
+/// A new certificate, good for 120 days, for a leaf that has its private key (PKCS#8) already.
+///
+/// # Errors
+/// As [`mint_leaf`].
+pub fn certify_leaf(
+    leaf_pkcs8: &[u8],
+    authority_pkcs8: &[u8],
+    chance: &dyn Chance,
+    now: UnixMillis,
+) -> Result<Minted, Error> {
+    certified(&read_key(leaf_pkcs8)?, authority_pkcs8, chance, now)
+}
+
+fn certified(
+    key: &KeyPair,
+    authority_pkcs8: &[u8],
+    chance: &dyn Chance,
+    now: UnixMillis,
+) -> Result<Minted, Error> {
+    let issuer = Issuer::new(authority(chance, now)?, read_key(authority_pkcs8)?);
     let mut params = base(chance, LEAF_NAME, now, LEAF_LIFE_MS)?;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
-    let certificate = params.signed_by(&key, &issuer).map_err(Error::internal)?;
-    Ok(minted(&key, certificate.der(), now, LEAF_LIFE_MS))
+    let certificate = params.signed_by(key, &issuer).map_err(Error::internal)?;
+    Ok(minted(key, certificate.der(), now, LEAF_LIFE_MS))
 }
 
 /// The authority's parameters. As an issuer only its name and key matter, so it need not be the
@@ -105,6 +123,11 @@ fn instant(at: UnixMillis) -> Result<OffsetDateTime, Error> {
 
 fn new_key() -> Result<KeyPair, Error> {
     KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(Error::internal)
+}
+
+fn read_key(pkcs8: &[u8]) -> Result<KeyPair, Error> {
+    KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8.into(), &PKCS_ECDSA_P256_SHA256)
+        .map_err(Error::internal)
 }
 
 fn minted(key: &KeyPair, certificate: &[u8], now: UnixMillis, life_ms: i64) -> Minted {

@@ -1,6 +1,12 @@
 //! Where signing keys are kept, and when they are replaced: sealed in the store, so that every
 //! replica signs with the same leaf and a restart changes nothing.
 //!
+//! | renewed | when | who must be told |
+//! | --- | --- | --- |
+//! | the leaf's certificate | by itself, long before it ends | nobody |
+//! | the leaf | when somebody asks for it | who was given the key itself: zot, a JWKS file |
+//! | the authority | when somebody asks for it, after a compromise | every registry |
+//!
 //! A leaf that ceased to sign stays published until the last of its tokens is gone.
 
 use claviger_domain::{Chance, Error, UnixMillis, id::SigningKeyId};
@@ -10,23 +16,37 @@ use claviger_store::{
     signing_keys::{self, Purpose, SigningKey},
 };
 
-use super::{Keys, Leaf, Minted, mint_authority, mint_leaf, to_pem};
+use super::{
+    Keys, Leaf, Minted, certificate::LEAF_LIFE_MS, certify_leaf, mint_authority, mint_leaf, to_pem,
+};
 use crate::{app::App, keys::KeyRing};
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// A leaf signs this long; then a new one is made.
-const LEAF_SIGNS_MS: i64 = 60 * DAY_MS;
+/// The leaf's certificate is renewed when this is left of its life.
+const RENEWED_BEFORE_MS: i64 = LEAF_LIFE_MS / 2;
 /// How long a key is published after its last token has ended: another replica may still sign for
 /// a moment, and verifiers allow for clocks that differ.
 const PUBLISHED_LONGER_MS: i64 = 10 * 60 * 1000;
 
-/// What is replaced by a rotation.
+/// What is renewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Renewal {
-    /// The leaf. Registries need not know.
+    /// The certificate of the leaf.
+    Certificate,
+    /// The leaf.
     Leaf,
-    /// The authority and the leaf, after a compromise. Every registry needs the new certificate.
+    /// The authority, and the leaf with it.
     Authority,
+}
+
+impl Renewal {
+    /// What the audit calls it.
+    const fn act(self) -> &'static str {
+        match self {
+            Self::Certificate => "renew_signing_certificate",
+            Self::Leaf => "rotate_signing_key",
+            Self::Authority => "rotate_signing_authority",
+        }
+    }
 }
 
 /// The signing keys in the store, newest first.
@@ -52,20 +72,31 @@ impl Held {
         self.leaves.iter().find(|key| key.retired_at.is_none())
     }
 
-    /// What must be replaced at `now`, without anybody asking for it.
+    /// What must be renewed at `now`, without anybody asking for it.
     fn due(&self, now: UnixMillis) -> Option<Renewal> {
         match (self.authority(), self.leaf()) {
             (None, _) => Some(Renewal::Authority),
-            (Some(_), Some(leaf)) if now.since(leaf.created_at) < LEAF_SIGNS_MS => None,
-            (Some(_), _) => Some(Renewal::Leaf),
+            (Some(_), None) => Some(Renewal::Leaf),
+            (Some(_), Some(leaf)) => {
+                let old = leaf.not_after.since(now) <= RENEWED_BEFORE_MS;
+                old.then_some(Renewal::Certificate)
+            }
         }
     }
 }
 
-/// New keys that take the place of others.
-struct Fresh {
-    authority: Option<SigningKey>,
-    leaf: SigningKey,
+/// What is held after an attempt to renew it.
+struct Renewed {
+    held: Held,
+    /// Whether the attempt succeeded; else somebody else was faster.
+    done: bool,
+}
+
+/// What takes the place of what is held.
+enum Fresh {
+    Certificate { of: SigningKeyId, minted: Minted },
+    Leaf(SigningKey),
+    Authority { authority: SigningKey, leaf: SigningKey },
 }
 
 impl Fresh {
@@ -77,35 +108,56 @@ impl Fresh {
         now: UnixMillis,
     ) -> Result<Self, Error> {
         let seal = |purpose, minted: &Minted| sealed(purpose, minted, ring, chance, now);
-        match (renewal, held.authority()) {
-            (Renewal::Leaf, Some(old)) => {
-                let authority = ring.open(old.key_generation, old.id.as_str(), &old.sealed)?;
-                let leaf = mint_leaf(&authority, chance, now)?;
-                Ok(Self { authority: None, leaf: seal(Purpose::Registry, &leaf)? })
+        let open = |key: &SigningKey| ring.open(key.key_generation, key.id.as_str(), &key.sealed);
+        match (renewal, held.authority(), held.leaf()) {
+            (Renewal::Certificate, Some(authority), Some(leaf)) => {
+                let minted = certify_leaf(&open(leaf)?, &open(authority)?, chance, now)?;
+                Ok(Self::Certificate { of: leaf.id, minted })
             }
-            (Renewal::Authority, _) | (Renewal::Leaf, None) => {
+            (Renewal::Leaf | Renewal::Certificate, Some(authority), _) => {
+                let leaf = mint_leaf(&open(authority)?, chance, now)?;
+                Ok(Self::Leaf(seal(Purpose::Registry, &leaf)?))
+            }
+            (Renewal::Authority, ..) | (_, None, _) => {
                 let authority = mint_authority(chance, now)?;
                 let leaf = mint_leaf(&authority.pkcs8, chance, now)?;
-                Ok(Self {
-                    authority: Some(seal(Purpose::RegistryAuthority, &authority)?),
+                Ok(Self::Authority {
+                    authority: seal(Purpose::RegistryAuthority, &authority)?,
                     leaf: seal(Purpose::Registry, &leaf)?,
                 })
             }
         }
     }
 
-    /// Puts them in the place of those that sign, and forgets the keys that nobody needs any more.
-    fn put(&self, tx: &mut Tx<'_>, now: UnixMillis, gone_before: UnixMillis) -> Result<(), Error> {
-        for (purpose, key) in [
-            (Purpose::RegistryAuthority, self.authority.as_ref()),
-            (Purpose::Registry, Some(&self.leaf)),
-        ] {
-            let Some(key) = key else { continue };
+    /// Puts it in its place, and forgets keys that were retired before `gone_before`. The id of the
+    /// leaf that signs now.
+    fn put(
+        &self,
+        tx: &mut Tx<'_>,
+        now: UnixMillis,
+        gone_before: UnixMillis,
+    ) -> Result<SigningKeyId, Error> {
+        let mut replace = |purpose, key| {
             signing_keys::delete_retired(tx, purpose, gone_before)?;
             signing_keys::retire(tx, purpose, now)?;
-            signing_keys::insert(tx, key)?;
+            signing_keys::insert(tx, key)
+        };
+        match self {
+            Self::Certificate { of, minted } => {
+                let Minted { certificate, not_before, not_after, .. } = minted;
+                signing_keys::recertify(tx, of, certificate, *not_before, *not_after)?;
+                Ok(*of)
+            }
+            Self::Leaf(leaf) => {
+                replace(Purpose::Registry, leaf)?;
+                Ok(leaf.id)
+            }
+            Self::Authority { authority, leaf } => {
+                replace(Purpose::RegistryAuthority, authority)?;
+                replace(Purpose::Registry, leaf)?;
+                Ok(leaf.id)
+            }
         }
-        Ok(())
     }
 }
 
@@ -145,65 +197,74 @@ pub fn reseal(tx: &mut Tx<'_>, ring: &KeyRing, chance: &dyn Chance) -> Result<()
 }
 
 impl App {
-    /// Makes the signing keys that are missing or old, and signs with the newest from now on. Called
-    /// when the program starts and once a minute, because another process may have replaced them.
+    /// Makes the signing keys that are missing, renews the certificate that is old, and signs with
+    /// the newest key from now on. Called when the program starts and once a minute, because
+    /// another process may have replaced them.
     ///
     /// # Errors
     /// [`Error::Unavailable`]; [`Error::Internal`] when a key cannot be opened.
     pub async fn tend_signing_keys(&self) -> Result<(), Error> {
-        let held = self.db.read(Held::read).await?;
-        match held.due(self.now()) {
-            None => self.sign_with(&held),
-            Some(renewal) => {
-                let renewed = self.renew(renewal, held, Actor::program(String::new())).await?;
-                self.sign_with(&renewed)
-            }
+        let mut held = self.db.read(Held::read).await?;
+        if let Some(renewal) = held.due(self.now()) {
+            held = self.renew(renewal, held, &Actor::program(String::new())).await?.held;
         }
+        self.sign_with(&held)
     }
 
-    /// Replaces signing keys now.
+    /// Renews a signing key now.
     ///
     /// # Errors
     /// As [`App::tend_signing_keys`].
     pub async fn rotate_signing_key(&self, renewal: Renewal, actor: Actor) -> Result<(), Error> {
         let held = self.db.read(Held::read).await?;
-        let renewed = self.renew(renewal, held, actor).await?;
-        self.sign_with(&renewed)
+        let mut renewed = self.renew(renewal, held, &actor).await?;
+        while !renewed.done {
+            renewed = self.renew(renewal, renewed.held, &actor).await?;
+        }
+        self.sign_with(&renewed.held)
     }
 
-    /// The certificates that registries must trust, as text.
+    /// The certificate of the authority, which registries must trust, as text.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
+    /// [`Error::Unavailable`], [`Error::NotFound`] when there are no keys yet.
     pub async fn registry_certificates(&self) -> Result<String, Error> {
         let held = self.db.read(Held::read).await?;
-        let trusted = held.authorities.iter().filter(|key| key.retired_at.is_none());
-        Ok(trusted.map(|key| to_pem(&key.certificate)).collect())
+        let authority = held.authority().ok_or(Error::NotFound("signing key"))?;
+        Ok(to_pem(&authority.certificate))
     }
 
-    /// Puts new keys in the place of `held`, unless somebody else has just done so; the keys that
-    /// are held afterwards.
-    async fn renew(&self, renewal: Renewal, held: Held, actor: Actor) -> Result<Held, Error> {
+    /// The certificate of the key that signs, for registries that know no authorities, as text.
+    ///
+    /// # Errors
+    /// As [`App::registry_certificates`].
+    pub async fn registry_leaf_certificate(&self) -> Result<String, Error> {
+        let held = self.db.read(Held::read).await?;
+        let leaf = held.leaf().ok_or(Error::NotFound("signing key"))?;
+        Ok(to_pem(&leaf.certificate))
+    }
+
+    /// Renews what is `held`, unless somebody else has just done so.
+    async fn renew(&self, renewal: Renewal, held: Held, actor: &Actor) -> Result<Renewed, Error> {
         let now = self.now();
-        let chance = self.chance();
-        let fresh = Fresh::make(renewal, &held, &self.keys, chance, now)?;
+        let fresh = Fresh::make(renewal, &held, &self.keys, self.chance(), now)?;
         let gone_before = now.plus_ms(-self.published_ms());
+        let actor = actor.clone();
         self.db
             .write(move |tx| {
                 let before = Held::read(tx)?;
                 if before != held {
-                    return Ok(before);
+                    return Ok(Renewed { held: before, done: false });
                 }
-                fresh.put(tx, now, gone_before)?;
-                let id = fresh.leaf.id.to_string();
-                let act = Act::done("rotate_signing_key", "signing_key", "registry").id(&id);
+                let id = fresh.put(tx, now, gone_before)?.to_string();
+                let act = Act::done(renewal.act(), "signing_key", "registry").id(&id);
                 audit::append(tx, now, &actor, &act)?;
-                Held::read(tx)
+                Ok(Renewed { held: Held::read(tx)?, done: true })
             })
             .await
     }
 
-    /// How long after its last use for signing a key is published.
+    /// How long after it ceased to sign a key is published.
     fn published_ms(&self) -> i64 {
         let ttl = self.settings.registry.token_ttl.as_millis();
         i64::try_from(ttl).unwrap_or(i64::MAX).saturating_add(PUBLISHED_LONGER_MS)
