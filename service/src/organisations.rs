@@ -116,8 +116,8 @@ pub struct OrganisationView {
     pub is_admin: bool,
     /// Whether he belongs to it.
     pub is_member: bool,
-    /// Its teams, the oldest first; none for strangers.
-    pub teams: Vec<TeamLine>,
+    /// Its teams, the oldest first; not for strangers.
+    pub teams: Option<Vec<TeamLine>>,
     /// What its administrators have set; for them alone.
     pub settings: Option<OrganisationSettings>,
 }
@@ -243,9 +243,10 @@ impl App {
                 let org = principals::find(q, &seat.org)?;
                 let org = org.ok_or(Error::NotFound("organization"))?;
                 let teams = if seat.role.is_some() || seat.looks {
-                    teams::of_org(q, &seat.org)?.into_iter().map(|team| line(&seat, team)).collect()
+                    let teams = teams::of_org(q, &seat.org)?.into_iter();
+                    Some(teams.map(|team| line(&seat, team)).collect())
                 } else {
-                    Vec::new()
+                    None
                 };
                 let settings = OrganisationSettings::read(org.metadata.as_deref());
                 Ok(OrganisationView {

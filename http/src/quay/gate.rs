@@ -10,7 +10,10 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use claviger_domain::{Error, TokenKind, scope::UserCap};
-use claviger_service::{App, Caller, FreshUser, Origin, settings::RegistryState};
+use claviger_service::{
+    App, Caller, FreshUser, Origin,
+    settings::{AvatarKind, RegistryState},
+};
 use http::{HeaderMap, Method, StatusCode, header::AUTHORIZATION, request::Parts};
 
 use super::{
@@ -165,6 +168,11 @@ impl Call {
         let user = self.caller.as_ref().map(|caller| &*caller.principal.name);
         let text = "CSRF token was invalid or missing.";
         Err(QuayError::abort(StatusCode::FORBIDDEN, text, user).because(Cause::word("csrf")))
+    }
+
+    /// How avatars are drawn here.
+    pub(crate) fn avatars(&self) -> AvatarKind {
+        self.app.settings().quay.avatar_kind
     }
 
     /// Who is calling; nobody for an anonymous call.

@@ -11,12 +11,16 @@ mod errors;
 mod face;
 mod gate;
 mod json;
+mod organisations;
 mod path;
 mod permissions;
+mod prototypes;
 mod query;
 mod repositories;
+mod robots;
 mod schema;
 mod sessions;
+mod teams;
 
 use std::sync::Arc;
 
@@ -36,6 +40,15 @@ fn routes(settings: &Settings) -> Routes<Arc<App>> {
     } else {
         routes
     }
+fn routes() -> Routes<Arc<App>> {
+    sessions::routes()
+        .and(errors::routes())
+        .and(permissions::routes())
+        .and(repositories::routes())
+        .and(organisations::routes())
+        .and(teams::routes())
+        .and(robots::routes())
+        .and(prototypes::routes())
 }
 
 /// The door at `/api/v1`.

@@ -133,10 +133,6 @@ fn by_name<T: Serialize + Named, S: Serializer>(
     serializer.collect_map(views.iter().map(|view| (view.name(), view)))
 }
 
-fn avatars(call: &Call) -> AvatarKind {
-    call.app.settings().quay.avatar_kind
-}
-
 /// `GET …/permissions/user/`: everybody with a permission of his own.
 async fn users(
     Path(repository): Path<RepoPath>,
@@ -144,7 +140,7 @@ async fn users(
 ) -> Result<Json<ByName<UserView>>, QuayError> {
     let on = call.app.reach(call.caller(), repository.as_str()).await?;
     let InNamespace { found, of_org } = call.app.user_permissions(on).await?;
-    let view = |found| UserView::new(InNamespace { found, of_org }, avatars(&call));
+    let view = |found| UserView::new(InNamespace { found, of_org }, call.avatars());
     Ok(Json(ByName { permissions: found.into_iter().map(view).collect() }))
 }
 
@@ -155,7 +151,7 @@ async fn user(
 ) -> Result<Json<UserView>, QuayError> {
     let on = call.app.reach(call.caller(), repository.as_str()).await?;
     match call.app.user_permission(on, &username).await {
-        Ok(found) => Ok(Json(UserView::new(found, avatars(&call)))),
+        Ok(found) => Ok(Json(UserView::new(found, call.avatars()))),
         Err(Error::Conflict(Conflict::NoPermission)) => {
             let text = "User does not have permission for repo.";
             Err(QuayError::message(StatusCode::BAD_REQUEST, text))
@@ -173,7 +169,7 @@ async fn give_user(
     let on = call.app.reach(call.caller(), repository.as_str()).await?;
     let role = body.read::<NewRole>(&ROLE)?.parse()?;
     match call.app.give_user(call.user()?, on, &username, role, &call.origin).await {
-        Ok(found) => Ok(Json(UserView::new(found, avatars(&call)))),
+        Ok(found) => Ok(Json(UserView::new(found, call.avatars()))),
         Err(Error::NotFound("user")) => {
             Err(QuayError::invalid(format!("Invalid username: {username}")))
         }
@@ -215,7 +211,7 @@ async fn teams(
 ) -> Result<Json<ByName<TeamView>>, QuayError> {
     let on = call.app.reach(call.caller(), repository.as_str()).await?;
     let found = call.app.team_permissions(on).await?;
-    let view = |found| TeamView::new(found, avatars(&call));
+    let view = |found| TeamView::new(found, call.avatars());
     Ok(Json(ByName { permissions: found.into_iter().map(view).collect() }))
 }
 
@@ -245,7 +241,7 @@ async fn give_team(
     let on = call.app.reach(call.caller(), repository.as_str()).await?;
     let role = body.read::<NewRole>(&ROLE)?.parse()?;
     match call.app.give_team(call.user()?, on, &teamname, role, &call.origin).await {
-        Ok(found) => Ok(Json(TeamView::new(found, avatars(&call)))),
+        Ok(found) => Ok(Json(TeamView::new(found, call.avatars()))),
         Err(Error::NotFound("team")) => {
             let organization = repository.namespace();
             let text = format!("No team {teamname} in organization {organization}");
