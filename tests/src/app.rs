@@ -2,20 +2,22 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use axum::body::Body;
-use claviger_domain::{Chance, Clock, id::AccountId, id::InstallationId};
+use claviger_domain::{Chance, Clock, id::InstallationId};
 use claviger_http::{Site, doors, metrics::Metrics, origin::Peer};
 use claviger_service::{
     App, Opened, Settings,
+    install::{FirstUser, MasterSource},
     keys::{KeyRing, Keys, MasterKeys},
     passwords::{Password, Passwords},
 };
-use claviger_store::{Db, Query, Row, Stmt};
+use claviger_store::{Db, Query, Row, Stmt, audit::Actor, installation};
 use http::Request;
 use http_body_util::BodyExt;
+use zeroize::Zeroizing;
 
 use crate::{
     answer::Answer,
@@ -31,13 +33,15 @@ pub struct TestApp {
     pub site: Site,
     pub clock: Arc<StillClock>,
     pub db: Db,
-    keys: Box<dyn Fn() -> KeyRing + Send + Sync>,
+    keyring: Keyring,
+    installation: InstallationId,
     // dropped last: the database goes with it
     scratch: Scratch,
 }
 
 impl TestApp {
-    /// An application as it is after its first start, with nobody in it.
+    /// An application as it is after its first start: the superuser `admin` has the password
+    /// `password`.
     pub async fn empty(engine: Engine, settings: Settings) -> Self {
         let scratch = Scratch::new(engine);
         let still = Arc::new(StillClock::default());
@@ -45,13 +49,16 @@ impl TestApp {
         let chance: Arc<dyn Chance> = Arc::new(SeededChance::new(1));
         let opened =
             Opened::open(scratch.target(), 2, &settings, &clock, &chance).expect("it opens");
-        let db = opened.db.clone();
-        let keys = install(&db, &settings, chance.as_ref(), still.now().0).await;
-        let app = App::new(opened, keys(), clock, Arc::clone(&chance), settings).expect("an app");
-        let app = Arc::new(app);
-        app.tend_signing_keys().await.expect("signing keys");
+        let (db, keyring) = (opened.db.clone(), Keyring::default());
+        let first = FirstUser { name: None, password: Some("password".to_owned().into()) };
+        let program = Actor::program("tests".to_owned());
+        let random = Arc::clone(&chance);
+        let app = App::start(opened, &keyring, first, program, clock, random, settings).await;
+        let app = Arc::new(app.expect("it starts").0);
         let site = doors::site(&app, chance, &Arc::<Metrics>::default());
-        Self { app, site, clock: still, db, keys: Box::new(keys), scratch }
+        let installation = db.read(|q: &mut dyn Query| Ok(installation::find(q)?)).await;
+        let installation = installation.expect("an answer").expect("an installation");
+        Self { app, site, clock: still, db, keyring, installation, scratch }
     }
 
     /// The same, with what the recordings began with in it; and our secrets for those recorded.
@@ -60,8 +67,16 @@ impl TestApp {
         let chance = SeededChance::new(2);
         let passwords = Passwords::new(&chance).expect("passwords are hashed");
         let password = passwords.hash(Password::given("password"), &chance).await.expect("a hash");
-        let secrets = seed::write(&app.db, (app.keys)(), password, app.clock.now()).await;
+        let secrets = seed::write(&app.db, app.keys(), password, app.clock.now()).await;
         (app, secrets)
+    }
+
+    /// Keys like those of the application, for what the tests write themselves.
+    fn keys(&self) -> KeyRing {
+        let master = self.keyring.read().expect("keys").expect("keys");
+        let prefix = self.app.settings().tokens.prefix;
+        let keys = Keys::new(&master, self.installation, &[master.newest()], prefix, &[], true);
+        KeyRing::new(keys.expect("keys"))
     }
 
     /// Another process on the same store, with settings of its own.
@@ -70,7 +85,7 @@ impl TestApp {
         let chance: Arc<dyn Chance> = Arc::new(SeededChance::new(3));
         let target = self.scratch.target();
         let opened = Opened::open(target, 1, &settings, &clock, &chance).expect("it opens");
-        Arc::new(App::new(opened, (self.keys)(), clock, chance, settings).expect("an app"))
+        Arc::new(App::new(opened, self.keys(), clock, chance, settings).expect("an app"))
     }
 
     /// Where its SQLite file is, `claviger.db`.
@@ -105,29 +120,28 @@ const TABLES: [Stmt; 13] = [
     Stmt::same("SELECT * FROM name_tombstone ORDER BY name"),
 ];
 
-/// What the first start writes.
-async fn install(
-    db: &Db,
-    settings: &Settings,
-    chance: &dyn Chance,
-    now: i64,
-) -> impl Fn() -> KeyRing + Send + Sync + 'static {
-    const INSTALLATION: Stmt =
-        Stmt::same("INSERT INTO installation (one, id, created_at) VALUES (1, $1, $2)");
-    const ACCOUNT: Stmt =
-        Stmt::same("INSERT INTO account (id, name, created_at) VALUES ($1, 'default', $2)");
-    let (installation, account) = (InstallationId::random(chance), AccountId::random(chance));
-    db.write(move |tx| {
-        tx.execute(&INSTALLATION, &[(&installation).into(), now.into()])?;
-        tx.execute(&ACCOUNT, &[(&account).into(), now.into()])?;
-        Ok(())
-    })
-    .await
-    .expect("it is installed");
-    let (master, prefix) = (MasterKeys::draw(chance), settings.tokens.prefix);
-    move || {
-        let keys = Keys::new(&master, installation, &[1], prefix, &[], true);
-        KeyRing::new(keys.expect("keys"))
+/// The master keys of a test, in memory.
+#[derive(Default)]
+struct Keyring(OnceLock<Zeroizing<String>>);
+
+impl MasterSource for Keyring {
+    fn name(&self) -> String {
+        "memory".to_owned()
+    }
+
+    fn read(&self) -> Result<Option<MasterKeys>, String> {
+        let read = |text: &Zeroizing<String>| MasterKeys::parse(text).expect("keys");
+        Ok(self.0.get().map(read))
+    }
+
+    fn draw(&self, chance: &dyn Chance) -> Result<MasterKeys, String> {
+        let keys = MasterKeys::draw(chance);
+        self.0.get_or_init(|| keys.to_text());
+        Ok(keys)
+    }
+
+    fn replace(&self, _: &MasterKeys) -> Result<(), String> {
+        Err("the tests do not rotate these".to_owned())
     }
 }
 

@@ -34,21 +34,16 @@ fn routes(settings: &Settings) -> Routes<Arc<App>> {
     let routes = sessions::routes()
         .and(errors::routes())
         .and(permissions::routes())
-        .and(repositories::routes());
+        .and(repositories::routes())
+        .and(organisations::routes())
+        .and(teams::routes())
+        .and(robots::routes())
+        .and(prototypes::routes());
     if settings.quay.feature_app_specific_tokens {
         routes.and(app_tokens::routes())
     } else {
         routes
     }
-fn routes() -> Routes<Arc<App>> {
-    sessions::routes()
-        .and(errors::routes())
-        .and(permissions::routes())
-        .and(repositories::routes())
-        .and(organisations::routes())
-        .and(teams::routes())
-        .and(robots::routes())
-        .and(prototypes::routes())
 }
 
 /// The door at `/api/v1`.

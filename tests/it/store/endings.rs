@@ -19,7 +19,6 @@ use claviger_store::{
 use claviger_tests::{
     both,
     scratch::{Noted, Scratch},
-    stands::SeededChance,
 };
 
 const ADD_ACCOUNT: Stmt =
@@ -93,7 +92,7 @@ async fn world(db: &Db) {
             (3, "refresh", bob, None, Some(2)),
             (4, "app", bob, None, None),
         ] {
-            let parent = parent.map(|n| id::<TokenId>(n));
+            let parent = parent.map(id::<TokenId>);
             let token: TokenId = id(n);
             let values = [
                 (&token).into(),
