@@ -9,7 +9,7 @@ use crate::{
     Porch, Site,
     health::{self, MetricsFor, Ready},
     metrics::Metrics,
-    quay, registry,
+    oauth, quay, registry,
 };
 
 /// Every door of `app`.
@@ -23,8 +23,9 @@ pub fn site(app: &Arc<App>, chance: Arc<dyn Chance>, metrics: &Arc<Metrics>) -> 
         quay::door(app, &porch),
         quay::csrf_door(app, &porch),
         registry::door(app, &porch),
-        // the last also answers where nothing is
+        oauth::door(app, &porch),
         health::door(&porch, ready(app), metrics_for),
+        oauth::no_door(&porch),
     ])
 }
 

@@ -205,7 +205,8 @@ impl App {
         self.db.read(move |q| known(q, &asked, &id)).await
     }
 
-    /// What comes of a question before the user is asked.
+    /// What comes of a question before the user is asked. With `ask_again` he is asked even if he
+    /// has consented before.
     ///
     /// # Errors
     /// [`Error::Unavailable`] (so for all of this file).
@@ -213,6 +214,7 @@ impl App {
         &self,
         user: &Caller,
         asked: &Asked,
+        ask_again: bool,
     ) -> Result<Weighed, Error> {
         let Some(Known { application, org, assignment }) = self.known(user, asked).await? else {
             return Ok(Weighed::NoClient);
@@ -223,7 +225,8 @@ impl App {
         let scopes = QuayScope::parse_set(&asked.scope);
         let (id, now) = (user.principal.id, self.now());
         let (of, wanted) = (application.clone(), scopes.clone());
-        if self.db.read(move |q| is_covered(q, &of, &id, &wanted, now)).await? {
+        let covered = move |q: &mut dyn Query| is_covered(q, &of, &id, &wanted, now);
+        if !ask_again && self.db.read(covered).await? {
             return Ok(Weighed::Covered);
         }
         let registered = &application.redirect_uri;

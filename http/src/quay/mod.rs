@@ -1,16 +1,19 @@
 //! The Quay door: `/api/v1`.
 
 mod app_tokens;
+pub(crate) mod applications;
 mod ascii;
-mod avatar;
+mod authorizations;
+pub(crate) mod avatar;
 mod body;
-mod cookie;
+pub(crate) mod cookie;
 mod date;
+mod discovery;
 mod error;
 mod errors;
 mod face;
 mod gate;
-mod json;
+pub(crate) mod json;
 mod organisations;
 mod path;
 mod permissions;
@@ -32,6 +35,9 @@ use face::QuayFace;
 /// Everything below `/api/v1`.
 fn routes(settings: &Settings) -> Routes<Arc<App>> {
     let routes = sessions::routes()
+        .and(applications::routes())
+        .and(authorizations::routes())
+        .and(discovery::routes())
         .and(errors::routes())
         .and(permissions::routes())
         .and(repositories::routes())

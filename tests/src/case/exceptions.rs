@@ -7,7 +7,6 @@ pub const DIFFERENT: &[(&str, &str)] = &[
     ("v2auth-badscope-4", "the catalog is understood"),
     ("v2auth-app-username", "a user's own name with an app token of his is a login"),
     ("v2auth-proxyorg-member", "there are no proxy-cache organisations"),
-    ("oauth-authorizeapp-badclient", "an unknown client is redirected nowhere"),
     ("api-unknown-path", "the redirect of an unknown path is an accident of a framework"),
     ("permuser-missing-put", "upstream crashes; here the repository is not found"),
     ("permteam-missing-put", "upstream crashes; here the repository is not found"),
@@ -15,6 +14,15 @@ pub const DIFFERENT: &[(&str, &str)] = &[
 
 /// Not held yet, for the reason given. This list only shrinks: a line on it that holds fails.
 pub const OPEN: &[(&str, &str)] = &[];
+
+/// More values of a line that differ from run to run. The recording has another address in the
+/// place of the one that these two colours were made of: they fit neither it nor its hash.
+pub const VOLATILE: &[(&str, &str)] = &[
+    ("oauth-authorize-form", "$.application.avatar"),
+    ("oauth-authorize-form", "$.application.organization.avatar"),
+    ("oauth-authorize-basic", "$.application.avatar"),
+    ("oauth-authorize-basic", "$.application.organization.avatar"),
+];
 
 /// What makes the server's own secrets known that later lines carry literally: the line whose
 /// answer holds it, where, and the recorded one.

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::exceptions::VOLATILE;
+
 /// One recorded exchange.
 #[derive(Clone, Debug)]
 pub struct Line {
@@ -58,15 +60,19 @@ pub fn group(name: &str) -> Vec<Line> {
 
 impl Line {
     fn read(json: &Value) -> Self {
+        let id = text(&json["id"]);
+        let more = VOLATILE.iter().filter(|(line, _)| *line == id).map(|(_, path)| *path);
+        let volatile = texts(&json["volatile"]);
+        let volatile = volatile.into_iter().chain(more.map(str::to_owned)).collect();
         Self {
-            id: text(&json["id"]),
+            id,
             group: text(&json["group"]),
             config: object(&json["config"]),
             tags: texts(&json["tags"]),
             identity: text(&json["identity"]),
             request: Request::read(&json["request"]),
             response: json["response"].as_object().map(|_| Response::read(&json["response"])),
-            volatile: texts(&json["volatile"]),
+            volatile,
         }
     }
 
