@@ -98,7 +98,7 @@ impl Drop for Line {
                     door = self.door,
                     route = &*self.route,
                     status,
-                    duration_ms = took.as_secs_f64() * 1000.0,
+                    duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
                     request = %request,
                     address,
                     principal,
