@@ -152,7 +152,10 @@ fn letters<const N: usize>(chance: &dyn Chance) -> String {
 
 impl App {
     /// A new secret for an application, and what is kept of it.
-    fn new_client_secret(&self, id: &ApplicationId) -> Result<(TokenSecret, ClientSecret), Error> {
+    pub(crate) fn new_client_secret(
+        &self,
+        id: &ApplicationId,
+    ) -> Result<(TokenSecret, ClientSecret), Error> {
         let text = TokenSecret::foreign(letters::<SECRET_CHARS>(self.chance()));
         let hash = self.keys.keyed_hash(Purpose::ClientSecret, text.expose())?;
         let seal = self.keys.seal(id.as_str(), text.expose().as_bytes(), self.chance())?;

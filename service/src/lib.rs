@@ -17,6 +17,7 @@ pub mod oauth_assign;
 pub mod oauth_authorize;
 pub mod oauth_token;
 pub mod organisations;
+pub mod own_user;
 pub mod passwords;
 pub mod permissions;
 pub mod prototypes;
@@ -30,6 +31,7 @@ pub mod settings;
 pub mod signing;
 pub mod teams;
 pub mod throttle;
+pub mod users;
 
 pub use access::NamespaceAdmin;
 pub use app::{App, Opened};

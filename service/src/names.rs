@@ -34,6 +34,11 @@ impl App {
 }
 
 impl Claim {
+    /// The wish of whoever may have any free name: the program on the store, and the first user.
+    pub(crate) fn of_program(name: Namespace) -> Self {
+        Self { name, by: None, superuser: true, reserved: false }
+    }
+
     /// The name.
     pub(crate) fn name(&self) -> &str {
         self.name.as_str()

@@ -14,9 +14,9 @@ statements! {
          WHERE kind = 'organization' AND account_id = $1 ORDER BY name"
     );
     OF_USER = Stmt::same(
-        "SELECT DISTINCT p.id, p.kind, p.name, p.email, p.avatar_key
-         FROM team_member m JOIN team t ON t.id = m.team_id JOIN principal p ON p.id = t.org_id
-         WHERE m.principal_id = $1 ORDER BY p.name"
+        "SELECT id, kind, name, email, avatar_key FROM principal
+         WHERE id IN (SELECT t.org_id FROM team_member m JOIN team t ON t.id = m.team_id
+            WHERE m.principal_id = $1) ORDER BY seq"
     );
     MEMBERSHIPS = Stmt::same(
         "SELECT t.name, p.id, p.kind, p.name, p.email, p.avatar_key
@@ -78,7 +78,7 @@ pub fn of_account(q: &mut dyn Query, account: &AccountId) -> Result<Vec<Face>, S
     q.all(&ALL_OF_ACCOUNT, &[account.into()])?.iter().map(Face::from_row).collect()
 }
 
-/// The organisations that somebody belongs to, by name.
+/// The organisations that somebody belongs to, the oldest first.
 ///
 /// # Errors
 /// For trouble with the database.

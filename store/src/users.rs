@@ -8,7 +8,8 @@ use claviger_domain::{
 
 use crate::{
     db::{Query, Row, Stmt, StoreError, Touched, Tx, statements},
-    grants, sessions,
+    endings::Ending,
+    grants, sessions, tokens,
 };
 
 /// A user, as superusers see one.
@@ -42,6 +43,17 @@ statements! {
     SET_EMAIL = Stmt::same(
         "UPDATE principal SET email = $2, email_key = $3, verified_at = $4 WHERE id = $1"
     );
+    SET_PASSWORD = Stmt::same(
+        "UPDATE principal
+         SET password_hash = $2, password_changed_at = $3, password_drawn_at = NULL WHERE id = $1"
+    );
+    // refresh tokens that stand for no other token were made with the password
+    REVOKE_BY_PASSWORD = Stmt::same(
+        "UPDATE token SET revoked_at = $2, revoked_by = $3, revoke_reason = $4
+         WHERE principal_id = $1 AND kind = 'refresh' AND parent_id IS NULL AND revoked_at IS NULL
+         RETURNING id"
+    );
+    SET_PROFILE = Stmt::same("UPDATE principal SET metadata = $2 WHERE id = $1");
     SET_DISABLED = Stmt::same("UPDATE principal SET disabled_at = $2 WHERE id = $1");
     SET_SUPERUSER = Stmt::same("UPDATE principal SET superuser_at = $2 WHERE id = $1");
 }
@@ -94,6 +106,33 @@ pub fn set_email(
     tx.execute(&SET_EMAIL, &[id.into(), email.into(), (&key).into(), verified_at.into()])?;
     tx.touch(Touched::Principal(*id));
     Ok(())
+}
+
+/// Gives a user another password. Sessions, codes and refresh tokens that were born of the former
+/// one end.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn set_password(
+    tx: &mut Tx<'_>,
+    id: &PrincipalId,
+    hash: &str,
+    ending: &Ending<'_>,
+) -> Result<(), StoreError> {
+    let Ending { now, by, reason } = *ending;
+    tx.execute(&SET_PASSWORD, &[id.into(), hash.into(), now.into()])?;
+    let values = [id.into(), now.into(), by.into(), reason.into()];
+    tokens::revoke_by(tx, &REVOKE_BY_PASSWORD, &values)?;
+    grants::remove_codes(tx, id)?;
+    sessions::end_all(tx, id)
+}
+
+/// Keeps what a user says of himself, a JSON object. Nobody decides by it.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn set_profile(tx: &mut Tx<'_>, id: &PrincipalId, profile: &str) -> Result<(), StoreError> {
+    tx.execute(&SET_PROFILE, &[id.into(), profile.into()]).map(drop)
 }
 
 /// Disables a user: sessions and OAuth codes end for good; tokens, those of his robots too, open
