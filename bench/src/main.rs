@@ -1,0 +1,125 @@
+//! Measures Claviger against yardsticks that run in turn with it, on the same machine, in the same
+//! minutes, and prints one table. `scripts/bench` builds and starts it.
+//!
+//! ```text
+//! world    what the data set is: every name, id and secret follows from its number
+//! seed     writes it into a store, once, in bulk
+//! load     requests over connections that stay open
+//! process  the program and the yardstick's server, each in a process of its own
+//! inside   the application in this process, without HTTP
+//! rows     one file for each kind of row
+//! ```
+//! Absolute times differ from machine to machine; what counts is the ratio inside one run. Nothing
+//! here is a test, and everything stays on the loopback address.
+
+mod inside;
+mod load;
+mod machine;
+mod process;
+mod rows;
+mod seed;
+mod stats;
+mod table;
+mod world;
+mod yardstick;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{
+    process::Binary,
+    rows::Bench,
+    table::Table,
+    world::{Size, World},
+};
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+#[derive(Parser)]
+#[command(name = "claviger-bench")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the rows and print the table
+    Run(RunArgs),
+    /// A bare server that makes one ES256 signature for each request, until it is killed
+    Yardstick,
+}
+
+#[derive(Args)]
+struct RunArgs {
+    /// 1/100 of the data set, and short rounds
+    #[arg(long)]
+    quick: bool,
+    /// Only these rows
+    #[arg(long, value_name = "ROW")]
+    only: Vec<Group>,
+    /// The program to measure
+    #[arg(long, value_name = "FILE")]
+    program: PathBuf,
+    /// Where data sets are kept
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// What the head of the table calls the sources
+    #[arg(long, default_value = "unknown")]
+    commit: String,
+    /// When this is, for the head of the table
+    #[arg(long, default_value = "")]
+    date: String,
+}
+
+/// Rows that are measured together.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Group {
+    /// P3: registry tokens
+    RegistryToken,
+    /// P5: durable creation of tokens
+    CreateToken,
+    /// P4 and P6: decisions in this process
+    Decision,
+    /// P10: cold start; idle memory; the size of the program
+    Start,
+}
+
+fn main() -> Outcome<()> {
+    match Cli::parse().command {
+        Command::Yardstick => yardstick::serve(),
+        Command::Run(args) => run(&args),
+    }
+}
+
+fn run(args: &RunArgs) -> Outcome<()> {
+    let size = if args.quick { Size::QUICK } else { Size::FULL };
+    std::fs::create_dir_all(&args.data)?;
+    let set = seed::data_set(&args.data, size)?;
+    let world = World::open(&set, size)?;
+    let bench = Bench {
+        program: Binary::new(&args.program),
+        folder: args.data.clone(),
+        set,
+        world,
+        quick: args.quick,
+    };
+    let commit_cost = machine::commit_cost(&bench.folder)?;
+    let mut table = Table::new(machine::head(&args.commit, &args.date, size, commit_cost)?);
+    let wanted = |group| args.only.is_empty() || args.only.contains(&group);
+    if wanted(Group::RegistryToken) {
+        table.add(rows::registry_token::measure(&bench)?);
+    }
+    if wanted(Group::Decision) {
+        table.add(rows::decision::measure(&bench)?);
+    }
+    if wanted(Group::CreateToken) {
+        table.add(rows::create_token::measure(&bench)?);
+    }
+    if wanted(Group::Start) {
+        table.add(rows::start::measure(&bench)?);
+    }
+    println!("{table}");
+    Ok(())
+}
