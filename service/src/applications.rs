@@ -10,15 +10,15 @@ use claviger_domain::{
     Chance, Error,
     id::{ApplicationId, PrincipalId},
     name::{Description, Text},
-    principal::PrincipalKind,
     secret::TokenSecret,
     time::random,
 };
 use claviger_store::{
     Query,
-    applications::{self, Application, ClientSecret, Organisation},
+    applications::{self, Application, ClientSecret},
     audit::{self, Act},
     endings::Ending,
+    faces::Face,
     oauth_tokens,
 };
 
@@ -87,44 +87,19 @@ pub struct PublicApplication {
     /// What its avatar is drawn from.
     pub avatar_email: Option<String>,
     /// Its organisation.
-    pub org: OrganisationView,
-}
-
-/// The organisation of an application.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OrganisationView {
-    /// Its name.
-    pub name: String,
-    /// Its e-mail address.
-    pub email: Option<String>,
-    /// What its avatar is drawn from where there is no address.
-    pub avatar_key: Option<String>,
-}
-
-impl From<Organisation> for OrganisationView {
-    fn from(org: Organisation) -> Self {
-        Self { name: org.name, email: org.email, avatar_key: org.avatar_key }
-    }
+    pub org: Face,
 }
 
 impl PublicApplication {
-    pub(crate) fn new(application: Application, org: Organisation) -> Self {
+    pub(crate) fn new(application: Application, org: Face) -> Self {
         Self {
             client_id: application.client_id,
             name: application.name,
             application_uri: application.application_uri,
             description: application.description,
             avatar_email: application.avatar_email,
-            org: org.into(),
+            org,
         }
-    }
-}
-
-/// The organisation that somebody administers; a user's own namespace has no applications.
-pub(crate) fn administered_org(admin: &NamespaceAdmin) -> Result<PrincipalId, Error> {
-    match admin.on().kind {
-        PrincipalKind::Org => Ok(admin.on().id),
-        PrincipalKind::User | PrincipalKind::Robot => Err(Error::NotFound("organisation")),
     }
 }
 
@@ -211,8 +186,7 @@ impl App {
     /// Makes an application. Its secret is in the answer.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for the namespace of a user, [`Error::Unavailable`] (so for all of this
-    /// file).
+    /// [`Error::Unavailable`] (so for all of this file).
     pub async fn create_application(
         &self,
         admin: &NamespaceAdmin,
@@ -220,7 +194,7 @@ impl App {
         caller: &Caller,
         origin: &Origin,
     ) -> Result<ApplicationView, Error> {
-        let org = administered_org(admin)?;
+        let org = admin.on().id;
         let id = ApplicationId::random(self.chance());
         let (secret, kept) = self.new_client_secret(&id)?;
         let now = self.now();
@@ -261,7 +235,7 @@ impl App {
         caller: &Caller,
         origin: &Origin,
     ) -> Result<Vec<ApplicationView>, Error> {
-        let org = administered_org(admin)?;
+        let org = admin.on().id;
         let found = self.db.read(move |q| Ok(applications::of_org(q, &org)?)).await?;
         self.show(found, admin, caller, origin).await
     }
@@ -277,7 +251,7 @@ impl App {
         caller: &Caller,
         origin: &Origin,
     ) -> Result<ApplicationView, Error> {
-        let (org, client_id) = (administered_org(admin)?, client_id.to_owned());
+        let (org, client_id) = (admin.on().id, client_id.to_owned());
         let found = self.db.read(move |q| owned(q, &org, &client_id)).await?;
         let mut shown = self.show(vec![found], admin, caller, origin).await?;
         shown.pop().ok_or(Error::NotFound("application"))
@@ -328,7 +302,7 @@ impl App {
         caller: &Caller,
         origin: &Origin,
     ) -> Result<ApplicationView, Error> {
-        let (org, client_id) = (administered_org(admin)?, client_id.to_owned());
+        let (org, client_id) = (admin.on().id, client_id.to_owned());
         let (now, actor) = (self.now(), caller.actor(origin));
         let namespace = admin.name().to_owned();
         let updated = self
@@ -359,7 +333,7 @@ impl App {
         caller: &Caller,
         origin: &Origin,
     ) -> Result<ApplicationView, Error> {
-        let (org, client_id) = (administered_org(admin)?, client_id.to_owned());
+        let (org, client_id) = (admin.on().id, client_id.to_owned());
         let found = self.db.read(move |q| owned(q, &org, &client_id)).await?;
         let (secret, kept) = self.new_client_secret(&found.id)?;
         let (now, actor) = (self.now(), caller.actor(origin));
@@ -389,7 +363,7 @@ impl App {
         caller: &Caller,
         origin: &Origin,
     ) -> Result<(), Error> {
-        let (org, client_id) = (administered_org(admin)?, client_id.to_owned());
+        let (org, client_id) = (admin.on().id, client_id.to_owned());
         let (now, actor) = (self.now(), caller.actor(origin));
         let namespace = admin.name().to_owned();
         self.db

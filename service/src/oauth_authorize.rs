@@ -13,7 +13,6 @@ use claviger_domain::{
     Error, TokenKind, UnixMillis,
     access::{NamespaceFacts, Standing, namespace_role},
     id::{AccountId, AssignmentId, PrincipalId, TokenId},
-    principal::PrincipalKind,
     redirect::{self, Match},
     role::OrgRole,
     scope::{Caps, QuayScope, Scopes},
@@ -21,8 +20,9 @@ use claviger_domain::{
 };
 use claviger_store::{
     Query, Tx,
-    applications::{self, Application, Organisation},
+    applications::{self, Application},
     audit::{self, Actor},
+    faces::Face,
     grants::{self, Assignment, Code},
     oauth_tokens,
     tokens::{NewSecret, NewToken},
@@ -126,7 +126,7 @@ pub enum Refusal {
 /// The application of a question, and the assignment that the user takes up.
 pub(crate) struct Known {
     pub(crate) application: Application,
-    pub(crate) org: Organisation,
+    pub(crate) org: Face,
     assignment: Option<Assignment>,
 }
 
@@ -186,16 +186,12 @@ impl App {
 
     /// Whether the user is in a team that administers the organisation. That he is a superuser
     /// does not count.
-    pub(crate) async fn administers(
-        &self,
-        user: &Caller,
-        org: &Organisation,
-    ) -> Result<bool, Error> {
+    pub(crate) async fn administers(&self, user: &Caller, org: &Face) -> Result<bool, Error> {
         let about = About::Namespace(&org.name);
         let (id, caps) = (Some(user.principal.id), Caps::DIRECT);
         let gathered =
             self.facts.gather(&self.db, id, about, caps, |_| Standing::default()).await?;
-        let facts = NamespaceFacts { id: org.id, kind: PrincipalKind::Org };
+        let facts = NamespaceFacts { id: org.id, kind: org.kind };
         Ok(gathered.namespace == Some(facts)
             && namespace_role(&gathered.asker(), facts) == Some(OrgRole::Admin))
     }

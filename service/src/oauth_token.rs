@@ -23,7 +23,7 @@ use claviger_store::{
 use crate::{
     NamespaceAdmin,
     app::App,
-    applications::{ApplicationText, PublicApplication, administered_org, owned},
+    applications::{ApplicationText, PublicApplication, owned},
     caller::{Caller, Credential, Origin},
     keys::{KeyedHash, Purpose},
 };
@@ -225,7 +225,7 @@ impl App {
         caller: &Caller,
         origin: &Origin,
     ) -> Result<(ApplicationToken, TokenSecret), Error> {
-        let org = administered_org(admin)?;
+        let org = admin.on().id;
         if !gives(&caller.credential, &new.scopes) {
             return Err(Error::invalid("scope", "exceeds the scopes of the token that asks"));
         }
@@ -286,7 +286,7 @@ impl App {
         admin: &NamespaceAdmin,
         client_id: &str,
     ) -> Result<Vec<ApplicationToken>, Error> {
-        let (org, client_id) = (administered_org(admin)?, client_id.to_owned());
+        let (org, client_id) = (admin.on().id, client_id.to_owned());
         let now = self.now();
         let tokens = self.db.read(move |q| {
             let application = owned(q, &org, &client_id)?;
@@ -307,7 +307,7 @@ impl App {
         caller: &Caller,
         origin: &Origin,
     ) -> Result<(), Error> {
-        let (org, client_id) = (administered_org(admin)?, client_id.to_owned());
+        let (org, client_id) = (admin.on().id, client_id.to_owned());
         let (now, actor, namespace) = (self.now(), caller.actor(origin), admin.name().to_owned());
         self.db
             .write(move |tx| {
@@ -335,7 +335,7 @@ impl App {
                 application_uri: to.application_uri,
                 description: to.description,
                 avatar_email: to.avatar_email,
-                org: to.org.into(),
+                org: to.org,
             },
             scopes: token.scopes,
         };

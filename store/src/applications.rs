@@ -5,7 +5,10 @@ use claviger_domain::{
     id::{ApplicationId, PrincipalId},
 };
 
-use crate::db::{Query, Row, Stmt, StoreError, Tx, statements};
+use crate::{
+    db::{Query, Row, Stmt, StoreError, Tx, statements},
+    faces::Face,
+};
 
 /// One row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,24 +46,11 @@ pub struct ClientSecret {
     pub key_generation: u8,
 }
 
-/// An organisation, as it is shown beside its application.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Organisation {
-    /// Its id.
-    pub id: PrincipalId,
-    /// Its name.
-    pub name: String,
-    /// Its e-mail address.
-    pub email: Option<String>,
-    /// What its avatar is drawn from where there is no address.
-    pub avatar_key: Option<String>,
-}
-
 statements! {
     BY_CLIENT_ID = Stmt::same(
         "SELECT a.id, a.client_id, a.org_id, a.name, a.redirect_uri, a.application_uri,
             a.description, a.avatar_email, a.secret_lookup, a.secret_sealed,
-            a.secret_key_generation, a.created_at, p.name, p.email, p.avatar_key
+            a.secret_key_generation, a.created_at, p.id, p.kind, p.name, p.email, p.avatar_key
          FROM application a JOIN principal p ON p.id = a.org_id WHERE a.client_id = $1"
     );
     OF_ORG = Stmt::same(
@@ -114,19 +104,9 @@ impl Application {
 ///
 /// # Errors
 /// For trouble with the database (so for all of this file).
-pub fn find(
-    q: &mut dyn Query,
-    client_id: &str,
-) -> Result<Option<(Application, Organisation)>, StoreError> {
+pub fn find(q: &mut dyn Query, client_id: &str) -> Result<Option<(Application, Face)>, StoreError> {
     let Some(row) = q.optional(&BY_CLIENT_ID, &[client_id.into()])? else { return Ok(None) };
-    let application = Application::from_row(&row)?;
-    let org = Organisation {
-        id: application.org,
-        name: row.text(12)?.to_owned(),
-        email: row.opt_text(13)?.map(str::to_owned),
-        avatar_key: row.opt_text(14)?.map(str::to_owned),
-    };
-    Ok(Some((application, org)))
+    Ok(Some((Application::from_row(&row)?, Face::from_columns(&row, 12)?)))
 }
 
 /// The applications of an organisation, the oldest first.

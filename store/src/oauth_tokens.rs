@@ -10,9 +10,9 @@ use claviger_domain::{
 };
 
 use crate::{
-    applications::Organisation,
     db::{Param, Query, Row, Stmt, StoreError, Tx, statements},
     endings::Ending,
+    faces::Face,
     tokens,
 };
 
@@ -51,7 +51,7 @@ pub struct GrantedTo {
     /// What its avatar is drawn from.
     pub avatar_email: Option<String>,
     /// Its organisation.
-    pub org: Organisation,
+    pub org: Face,
 }
 
 statements! {
@@ -69,7 +69,7 @@ statements! {
     OF_USER = Stmt::same(
         "SELECT t.id, t.name, t.principal_id, t.created_by, t.created_at, t.expires_at,
             t.last_used_at, a.name, a.client_id, a.description, a.application_uri, a.avatar_email,
-            p.id, p.name, p.email, p.avatar_key
+            p.id, p.kind, p.name, p.email, p.avatar_key
          FROM token t JOIN application a ON a.id = t.application_id
             JOIN principal p ON p.id = a.org_id
          WHERE t.principal_id = $1 AND t.kind = 'oauth' AND t.revoked_at IS NULL
@@ -155,12 +155,7 @@ pub fn of_user(
             description: row.text(9)?.to_owned(),
             application_uri: row.text(10)?.to_owned(),
             avatar_email: row.opt_text(11)?.map(str::to_owned),
-            org: Organisation {
-                id: row.parse(12)?,
-                name: row.text(13)?.to_owned(),
-                email: row.opt_text(14)?.map(str::to_owned),
-                avatar_key: row.opt_text(15)?.map(str::to_owned),
-            },
+            org: Face::from_columns(row, 12)?,
         };
         Ok((token_from(row, &scopes)?, to))
     };

@@ -26,8 +26,8 @@ use super::{
     scopes::{ScopeView, views},
 };
 use crate::quay::{
-    applications::{avatar, org_avatar},
-    avatar::AvatarOf,
+    applications::avatar_of,
+    avatar::Avatar,
     cookie,
     json::{Json, to_line},
 };
@@ -171,10 +171,10 @@ fn question(
                 name: &application.name,
                 description: &application.description,
                 url: &application.application_uri,
-                avatar: in_a_string(&avatar(style, application)),
+                avatar: in_a_string(&avatar_of(style, application)),
                 organization: AskingOrg {
                     name: &application.org.name,
-                    avatar: in_a_string(&org_avatar(style, AvatarOf::Org, &application.org)),
+                    avatar: in_a_string(&Avatar::of_org(style, &application.org)),
                 },
             },
             response_type: &asked.response_type,

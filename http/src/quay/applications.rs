@@ -7,29 +7,27 @@ use std::sync::Arc;
 use axum::response::{IntoResponse, Response};
 use claviger_domain::{
     Error, UnixMillis,
-    access::namespace_role,
     name::{Text, TextError},
-    role::OrgRole,
     scope::QuayScope,
 };
 use claviger_service::{
-    App, NamespaceAdmin,
-    applications::{
-        ApplicationDetails, ApplicationText, ApplicationView, OrganisationView, PublicApplication,
-    },
+    App,
+    applications::{ApplicationDetails, ApplicationText, ApplicationView, PublicApplication},
     oauth_token::{ApplicationToken, NewApplicationToken, TOKEN_SECONDS},
+    organisations::OrganisationView,
     settings::AvatarKind,
 };
-use http::{StatusCode, header::CONTENT_TYPE};
+use http::StatusCode;
 use serde::{Deserialize, Serialize, Serializer};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
 use super::{
-    avatar::{Avatar, AvatarOf},
+    avatar::{self, Avatar, AvatarOf},
     body::Body,
     error::QuayError,
     gate::Call,
-    json::{APPLICATION_JSON, Json},
+    json::{Json, NoContent},
+    organisations::{self, permit},
     path::Path,
     schema::{Field, Kind, Schema},
 };
@@ -39,15 +37,18 @@ use crate::{Routes, headers::keep_nowhere};
 pub(crate) fn routes() -> Routes<Arc<App>> {
     Routes::new("quay", &["/api/v1"])
         .get("/api/v1/app/{client_id}", public)
-        .get("/api/v1/organization/{org}/applications", list)
-        .post("/api/v1/organization/{org}/applications", create)
-        .get("/api/v1/organization/{org}/applications/{client_id}", get)
-        .put("/api/v1/organization/{org}/applications/{client_id}", update)
-        .delete("/api/v1/organization/{org}/applications/{client_id}", delete)
-        .post("/api/v1/organization/{org}/applications/{client_id}/resetclientsecret", reset)
-        .get("/api/v1/organization/{org}/applications/{client_id}/tokens", list_tokens)
-        .post("/api/v1/organization/{org}/applications/{client_id}/tokens", create_token)
-        .delete("/api/v1/organization/{org}/applications/{client_id}/tokens/{uuid}", revoke_token)
+        .get("/api/v1/organization/{orgname}/applications", list)
+        .post("/api/v1/organization/{orgname}/applications", create)
+        .get("/api/v1/organization/{orgname}/applications/{client_id}", get)
+        .put("/api/v1/organization/{orgname}/applications/{client_id}", update)
+        .delete("/api/v1/organization/{orgname}/applications/{client_id}", delete)
+        .post("/api/v1/organization/{orgname}/applications/{client_id}/resetclientsecret", reset)
+        .get("/api/v1/organization/{orgname}/applications/{client_id}/tokens", list_tokens)
+        .post("/api/v1/organization/{orgname}/applications/{client_id}/tokens", create_token)
+        .delete(
+            "/api/v1/organization/{orgname}/applications/{client_id}/tokens/{uuid}",
+            revoke_token,
+        )
 }
 
 /// An application, as its owners see it. Without its secret where that is not shown again.
@@ -84,25 +85,11 @@ fn shown(body: impl Serialize) -> Response {
     response
 }
 
-fn no_content() -> Response {
-    (StatusCode::NO_CONTENT, [(CONTENT_TYPE, APPLICATION_JSON)]).into_response()
-}
-
 /// What an application is drawn from: its own address, else its organisation's.
-pub(crate) fn avatar(style: AvatarKind, application: &PublicApplication) -> Avatar {
+pub(crate) fn avatar_of(style: AvatarKind, application: &PublicApplication) -> Avatar {
     let own = application.avatar_email.as_deref().filter(|email| !email.is_empty());
-    let identifier = own.unwrap_or_else(|| identifier(&application.org));
+    let identifier = own.unwrap_or_else(|| avatar::identifier(&application.org));
     Avatar::new(style, AvatarOf::App, &application.name, identifier)
-}
-
-/// What an organisation is drawn from.
-pub(crate) fn org_avatar(style: AvatarKind, kind: AvatarOf, org: &OrganisationView) -> Avatar {
-    Avatar::new(style, kind, &org.name, identifier(org))
-}
-
-fn identifier(org: &OrganisationView) -> &str {
-    let email = org.email.as_deref().filter(|email| !email.is_empty());
-    email.or(org.avatar_key.as_deref()).unwrap_or(&org.name)
 }
 
 /// `GET /api/v1/app/{client_id}`: what everybody may know.
@@ -113,38 +100,15 @@ async fn public(call: Call, Path(client_id): Path<String>) -> Result<Response, Q
         description: String,
         uri: String,
         avatar: Avatar,
-        organization: Org,
+        organization: organisations::View,
     }
-    #[derive(Serialize)]
-    struct Org {
-        name: String,
-        email: String,
-        avatar: Avatar,
-        is_admin: bool,
-        is_member: bool,
-        teams: Empty,
-        ordered_teams: [(); 0],
-    }
-    #[derive(Serialize)]
-    struct Empty {}
-    let style = call.app.settings().quay.avatar_kind;
+    let style = call.avatars();
     let application = call.app.public_application(&client_id).await?;
-    let org = &application.org;
-    let about = call.app.about_namespace(call.caller(), &org.name).await?;
-    let role = about.namespace.and_then(|org| namespace_role(&about.asker(), org));
-    let is_admin = role == Some(OrgRole::Admin);
-    let email = org.email.clone().filter(|_| is_admin).unwrap_or_default();
+    let org = call.app.organisation(call.caller(), &application.org.name).await?;
+    let org = OrganisationView { teams: Some(Vec::new()), ..org };
     let reply = Reply {
-        avatar: avatar(style, &application),
-        organization: Org {
-            name: org.name.clone(),
-            email,
-            avatar: org_avatar(style, AvatarOf::User, org),
-            is_admin,
-            is_member: role.is_some(),
-            teams: Empty {},
-            ordered_teams: [],
-        },
+        avatar: avatar_of(style, &application),
+        organization: organisations::View::new(org, style),
         name: application.name,
         description: application.description,
         uri: application.application_uri,
@@ -152,28 +116,23 @@ async fn public(call: Call, Path(client_id): Path<String>) -> Result<Response, Q
     Ok(Json(reply).into_response())
 }
 
-/// The proof that the caller administers the organisation.
-async fn admin(call: &Call, org: &str) -> Result<NamespaceAdmin, QuayError> {
-    Ok(call.app.permit_namespace(call.caller(), org).await?)
-}
-
-/// `GET /api/v1/organization/{org}/applications`.
+/// `GET /api/v1/organization/{orgname}/applications`.
 async fn list(call: Call, Path(org): Path<String>) -> Result<Response, QuayError> {
     #[derive(Serialize)]
     struct Reply {
         applications: Vec<View>,
     }
-    let admin = admin(&call, &org).await?;
+    let admin = permit(&call, &org).await?;
     let found = call.app.applications(&admin, call.user()?, &call.origin).await?;
     Ok(shown(Reply { applications: found.into_iter().map(View::from).collect() }))
 }
 
-/// `GET /api/v1/organization/{org}/applications/{client_id}`.
+/// `GET /api/v1/organization/{orgname}/applications/{client_id}`.
 async fn get(
     call: Call,
     Path((org, client_id)): Path<(String, String)>,
 ) -> Result<Response, QuayError> {
-    let admin = admin(&call, &org).await?;
+    let admin = permit(&call, &org).await?;
     let view = call.app.application(&admin, &client_id, call.user()?, &call.origin).await?;
     Ok(shown(View::from(view)))
 }
@@ -215,9 +174,9 @@ const NEW: Schema = Schema(&[
     Field::optional("avatar_email", Kind::String),
 ]);
 
-/// `POST /api/v1/organization/{org}/applications`.
+/// `POST /api/v1/organization/{orgname}/applications`.
 async fn create(call: Call, Path(org): Path<String>, body: Body) -> Result<Response, QuayError> {
-    let admin = admin(&call, &org).await?;
+    let admin = permit(&call, &org).await?;
     let details = body.read::<Details>(&NEW)?.parse()?;
     let view = call.app.create_application(&admin, details, call.user()?, &call.origin).await?;
     Ok(shown(View::from(view)))
@@ -231,37 +190,37 @@ const CHANGED: Schema = Schema(&[
     Field::optional("avatar_email", Kind::String),
 ]);
 
-/// `PUT /api/v1/organization/{org}/applications/{client_id}`. What is left out becomes empty.
+/// `PUT /api/v1/organization/{orgname}/applications/{client_id}`. What is left out becomes empty.
 async fn update(
     call: Call,
     Path((org, client_id)): Path<(String, String)>,
     body: Body,
 ) -> Result<Response, QuayError> {
-    let admin = admin(&call, &org).await?;
+    let admin = permit(&call, &org).await?;
     let details = body.read::<Details>(&CHANGED)?.parse()?;
     let (app, user) = (&call.app, call.user()?);
     let view = app.update_application(&admin, &client_id, details, user, &call.origin).await?;
     Ok(shown(View::from(view)))
 }
 
-/// `POST /api/v1/organization/{org}/applications/{client_id}/resetclientsecret`.
+/// `POST /api/v1/organization/{orgname}/applications/{client_id}/resetclientsecret`.
 async fn reset(
     call: Call,
     Path((org, client_id)): Path<(String, String)>,
 ) -> Result<Response, QuayError> {
-    let admin = admin(&call, &org).await?;
+    let admin = permit(&call, &org).await?;
     let view = call.app.reset_client_secret(&admin, &client_id, call.user()?, &call.origin).await?;
     Ok(shown(View::from(view)))
 }
 
-/// `DELETE /api/v1/organization/{org}/applications/{client_id}`: its tokens end with it.
+/// `DELETE /api/v1/organization/{orgname}/applications/{client_id}`: its tokens end with it.
 async fn delete(
     call: Call,
     Path((org, client_id)): Path<(String, String)>,
-) -> Result<Response, QuayError> {
-    let admin = admin(&call, &org).await?;
+) -> Result<NoContent, QuayError> {
+    let admin = permit(&call, &org).await?;
     call.app.delete_application(&admin, &client_id, call.user()?, &call.origin).await?;
-    Ok(no_content())
+    Ok(NoContent)
 }
 
 /// A time of this newer resource: ISO 8601 with microseconds.
@@ -318,7 +277,7 @@ async fn list_tokens(
     struct Reply {
         tokens: Vec<TokenView>,
     }
-    let admin = admin(&call, &org).await?;
+    let admin = permit(&call, &org).await?;
     let tokens = call.app.application_tokens(&admin, &client_id).await?;
     let tokens = tokens.into_iter().map(TokenView::from).collect();
     Ok(Json(Reply { tokens }).into_response())
@@ -367,7 +326,7 @@ async fn create_token(
     Path((org, client_id)): Path<(String, String)>,
     body: Body,
 ) -> Result<Response, QuayError> {
-    let admin = admin(&call, &org).await?;
+    let admin = permit(&call, &org).await?;
     let new = body.read::<NewToken>(&NEW_TOKEN)?.parse()?;
     let (app, user) = (&call.app, call.user()?);
     let made = app.create_application_token(&admin, &client_id, new, user, &call.origin).await;
@@ -383,10 +342,10 @@ async fn create_token(
 async fn revoke_token(
     call: Call,
     Path((org, client_id, uuid)): Path<(String, String, String)>,
-) -> Result<Response, QuayError> {
-    let admin = admin(&call, &org).await?;
+) -> Result<NoContent, QuayError> {
+    let admin = permit(&call, &org).await?;
     let id = uuid.parse().map_err(|_| QuayError::not_found())?;
     let (app, user) = (&call.app, call.user()?);
     app.revoke_application_token(&admin, &client_id, id, user, &call.origin).await?;
-    Ok(no_content())
+    Ok(NoContent)
 }

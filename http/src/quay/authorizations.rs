@@ -9,15 +9,14 @@ use claviger_service::{
     App, applications::PublicApplication, oauth_assign::AssignmentView, oauth_token::Authorization,
     settings::AvatarKind,
 };
-use http::{StatusCode, header::CONTENT_TYPE};
 use serde::Serialize;
 
 use super::{
-    applications::{avatar, org_avatar},
-    avatar::{Avatar, AvatarOf},
+    applications::avatar_of,
+    avatar::Avatar,
     error::QuayError,
     gate::Call,
-    json::{APPLICATION_JSON, Json},
+    json::{Json, NoContent},
     path::Path,
 };
 use crate::{
@@ -43,7 +42,7 @@ struct OrgView {
 
 fn org_view(style: AvatarKind, application: &PublicApplication) -> OrgView {
     let org = &application.org;
-    OrgView { name: org.name.clone(), avatar: org_avatar(style, AvatarOf::Org, org) }
+    OrgView { name: org.name.clone(), avatar: Avatar::of_org(style, org) }
 }
 
 #[derive(Serialize)]
@@ -67,7 +66,7 @@ impl Granted {
         let application = authorization.application;
         Self {
             application: GrantedTo {
-                avatar: avatar(style, &application),
+                avatar: avatar_of(style, &application),
                 organization: org_view(style, &application),
                 name: application.name,
                 description: application.description,
@@ -86,7 +85,7 @@ async fn list(call: Call) -> Result<Response, QuayError> {
         authorizations: Vec<Granted>,
     }
     let found = call.app.authorizations(call.user_admin()?).await?;
-    let style = call.app.settings().quay.avatar_kind;
+    let style = call.avatars();
     let authorizations = found.into_iter().map(|one| Granted::new(style, one)).collect();
     Ok(Json(Reply { authorizations }).into_response())
 }
@@ -96,20 +95,16 @@ async fn get(call: Call, Path(uuid): Path<String>) -> Result<Response, QuayError
     let found = call.app.authorizations(call.user_admin()?).await?;
     let one = found.into_iter().find(|one| one.id.as_str() == uuid);
     let one = one.ok_or_else(QuayError::not_found)?;
-    let style = call.app.settings().quay.avatar_kind;
+    let style = call.avatars();
     Ok(Json(Granted::new(style, one)).into_response())
 }
 
-fn no_content() -> Response {
-    (StatusCode::NO_CONTENT, [(CONTENT_TYPE, APPLICATION_JSON)]).into_response()
-}
-
 /// `DELETE /api/v1/user/authorizations/{uuid}`: the token opens nothing any more.
-async fn revoke(call: Call, Path(uuid): Path<String>) -> Result<Response, QuayError> {
+async fn revoke(call: Call, Path(uuid): Path<String>) -> Result<NoContent, QuayError> {
     let user = call.user_admin()?;
     let id = uuid.parse().map_err(|_| QuayError::not_found())?;
     call.app.revoke_authorization(user, id, &call.origin).await?;
-    Ok(no_content())
+    Ok(NoContent)
 }
 
 #[derive(Serialize)]
@@ -138,7 +133,7 @@ impl Offered {
         let application = offer.application;
         Self {
             application: OfferedBy {
-                avatar: avatar(style, &application),
+                avatar: avatar_of(style, &application),
                 organization: org_view(style, &application),
                 name: application.name,
                 client_id: application.client_id,
@@ -167,16 +162,16 @@ async fn offered(call: Call) -> Result<Response, QuayError> {
     }
     offers(&call)?;
     let found = call.app.offered_tokens(call.user_admin()?).await?;
-    let style = call.app.settings().quay.avatar_kind;
+    let style = call.avatars();
     let authorizations = found.into_iter().map(|one| Offered::new(style, one)).collect();
     Ok(Json(Reply { authorizations }).into_response())
 }
 
 /// `DELETE /api/v1/user/assignedauthorization/{uuid}`.
-async fn drop_offered(call: Call, Path(uuid): Path<String>) -> Result<Response, QuayError> {
+async fn drop_offered(call: Call, Path(uuid): Path<String>) -> Result<NoContent, QuayError> {
     offers(&call)?;
     let user = call.user_admin()?;
     let id = uuid.parse().map_err(|_| QuayError::not_found())?;
     call.app.drop_offered_token(user, id, &call.origin).await?;
-    Ok(no_content())
+    Ok(NoContent)
 }

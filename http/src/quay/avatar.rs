@@ -78,7 +78,7 @@ impl Avatar {
 }
 
 /// What a principal's avatar is drawn from.
-fn identifier(face: &Face) -> &str {
+pub(crate) fn identifier(face: &Face) -> &str {
     face.email.as_deref().or(face.avatar_key.as_deref()).unwrap_or(&face.name)
 }
 

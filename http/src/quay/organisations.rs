@@ -158,7 +158,8 @@ impl TeamView {
 }
 
 impl View {
-    fn new(view: OrganisationView, style: AvatarKind) -> Self {
+    /// The view of `view`.
+    pub(crate) fn new(view: OrganisationView, style: AvatarKind) -> Self {
         let OrganisationView { face, is_admin, is_member, teams, settings } = view;
         let avatar = Avatar::of(style, &face);
         let ordered_teams =
