@@ -140,7 +140,9 @@ impl App {
         };
         self.throttle.succeeded(&key, origin.address);
         let principal = self.facts.principal(&self.db, user.id).await?;
-        let principal = principal.ok_or(BadCredential::Password)?;
+        // another password meanwhile has begun another epoch
+        let same = principal.filter(|principal| principal.session_epoch <= user.session_epoch);
+        let principal = same.ok_or(BadCredential::Password)?;
         if !principal.enabled {
             return Err(BadCredential::Disabled.into());
         }

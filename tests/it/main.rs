@@ -4,6 +4,7 @@ mod crash;
 mod house;
 mod quay_cases;
 mod refusals;
+mod registry;
 mod repositories;
 mod secrecy;
 mod service;

@@ -1,10 +1,11 @@
-//! A push to a repository that does not exist makes it, for whoever may make one there.
+//! A push to a repository that does not exist makes it, for whoever may make one there; where the
+//! settings say so, its organisation too.
 
 use claviger_domain::{
     Conflict, Error,
     access::may_create,
     name::{Description, RepoName},
-    role::Visibility,
+    role::{OrgRole, Visibility},
 };
 
 use crate::{
@@ -37,9 +38,16 @@ impl App {
         origin: &Origin,
     ) -> Result<Push, Error> {
         let quay = &self.settings.quay;
-        let may =
-            gathered.namespace.is_some_and(|namespace| may_create(&gathered.asker(), namespace));
-        if !may || quay.registry_state == RegistryState::Readonly {
+        if quay.registry_state == RegistryState::Readonly {
+            return Ok(Push::Refused);
+        }
+        let may = match gathered.namespace {
+            Some(namespace) => may_create(&gathered.asker(), namespace),
+            None => {
+                quay.create_namespace_on_push && self.make_namespace(caller, name, origin).await?
+            }
+        };
+        if !may {
             return Ok(Push::Refused);
         }
         let private = quay.create_private_repo_on_push;
@@ -53,6 +61,25 @@ impl App {
             Err(Error::Conflict(Conflict::RepositoryExists)) => Ok(Push::Overtaken),
             // the name was somebody else's once, or the right has gone meanwhile
             Err(Error::Conflict(_) | Error::Denied { .. }) => Ok(Push::Refused),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes the organisation that is pushed into, if `caller` may; whether he has made it.
+    async fn make_namespace(
+        &self,
+        caller: &Caller,
+        name: &RepoName,
+        origin: &Origin,
+    ) -> Result<bool, Error> {
+        if caller.caps.org != Some(OrgRole::Admin) {
+            return Ok(false);
+        }
+        let Ok(namespace) = name.namespace().parse() else { return Ok(false) };
+        match self.create_organisation(caller, namespace, None, origin).await {
+            Ok(()) => Ok(true),
+            // the name is taken, reserved or was somebody else's once, or a robot is calling
+            Err(Error::Conflict(_) | Error::Denied { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -12,6 +12,7 @@ use claviger_domain::{
 use claviger_store::{
     Tx,
     audit::{self, Act},
+    principals,
     tokens::{self, NewSecret, NewToken},
 };
 
@@ -87,10 +88,10 @@ impl App {
             expires_at: Some(now.plus_ms(LIFE_MS)),
             scopes,
         };
-        let actor = caller.actor(origin);
+        let (actor, epoch) = (caller.actor(origin), caller.principal.session_epoch);
         self.db
             .write(move |tx| {
-                let expires_at = ends_with(tx, &token, now)?;
+                let expires_at = ends_with(tx, &token, epoch)?;
                 let token = NewToken { expires_at: Some(expires_at), ..token };
                 tokens::insert(tx, &token, &kept)?;
                 let id = token.id.to_string();
@@ -114,14 +115,19 @@ impl App {
     }
 }
 
-/// When the new token ends: not later than the one that it stands for, which must be live.
-fn ends_with(tx: &mut Tx<'_>, token: &NewToken, now: UnixMillis) -> Result<UnixMillis, Error> {
-    let end = now.plus_ms(LIFE_MS);
-    let Some(parent) = &token.parent else { return Ok(end) };
-    let life = tokens::life(tx, parent)?.ok_or(BadCredential::Unknown)?;
-    let over = life.revoked_at.is_some() || life.expires_at.is_some_and(|expiry| expiry <= now);
-    if over {
-        return Err(BadCredential::Unknown.into());
+/// When the new token ends: not later than what it stands for, which must be good at this moment.
+/// `epoch` is the user's when his password was compared; another password begins another.
+fn ends_with(tx: &mut Tx<'_>, token: &NewToken, epoch: i64) -> Result<UnixMillis, Error> {
+    let gone = || Error::from(BadCredential::Unknown);
+    let end = token.created_at.plus_ms(LIFE_MS);
+    let Some(parent) = &token.parent else {
+        let user = principals::facts(tx, &token.principal)?;
+        return user.filter(|user| user.session_epoch == epoch).map(|_| end).ok_or_else(gone);
+    };
+    let life = tokens::life(tx, parent)?.filter(|life| life.revoked_at.is_none());
+    match life.ok_or_else(gone)?.expires_at {
+        Some(expiry) if expiry <= token.created_at => Err(gone()),
+        Some(expiry) => Ok(end.min(expiry)),
+        None => Ok(end),
     }
-    Ok(life.expires_at.map_or(end, |expiry| end.min(expiry)))
 }
