@@ -261,7 +261,7 @@ async fn log_line_names_the_route_and_never_what_was_in_it() {
         r#""door":"test""#,
         r#""route":"/api/v1/secret/{name}""#,
         r#""status":200"#,
-        r#""duration_ms":"#,
+        r#""duration_us":"#,
         r#""address":"192.0.2.7""#,
     ] {
         assert!(line.contains(part), "{part} is not in {line}");
