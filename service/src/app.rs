@@ -1,8 +1,8 @@
 //! All that the use cases stand on. A door holds it as `Arc<App>`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use claviger_domain::{Chance, Clock, Error, UnixMillis};
+use claviger_domain::{Chance, Clock, Error, UnixMillis, id::AccountId};
 use claviger_store::{Db, Memory, Query, Target};
 
 use crate::{
@@ -19,6 +19,7 @@ pub struct App {
     pub(crate) throttle: Throttle,
     pub(crate) activity: Activity,
     pub(crate) signer: Signer,
+    pub(crate) first_account: OnceLock<AccountId>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) chance: Arc<dyn Chance>,
     pub(crate) settings: Arc<Settings>,
@@ -72,6 +73,7 @@ impl App {
             throttle: Throttle::default(),
             activity: Activity::default(),
             signer: Signer::default(),
+            first_account: OnceLock::new(),
             clock,
             chance,
             settings: Arc::new(settings),

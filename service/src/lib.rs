@@ -2,6 +2,7 @@
 //! background. It knows nothing of HTTP, and SQL only through `claviger_store`.
 
 mod access;
+mod accounts;
 pub mod activity;
 pub mod app;
 pub mod app_tokens;

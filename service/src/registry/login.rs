@@ -38,6 +38,26 @@ impl App {
         passwords: bool,
         origin: &Origin,
     ) -> Result<Caller, Error> {
+        let caller = self.any_login(user, secret, passwords, origin).await?;
+        self.of_this_house(caller).await
+    }
+
+    /// `caller`, unless he belongs to another account than the one that this door shows.
+    pub(super) async fn of_this_house(&self, caller: Caller) -> Result<Caller, Error> {
+        if self.is_first_account(caller.principal.account).await? {
+            Ok(caller)
+        } else {
+            Err(BadCredential::Password.into())
+        }
+    }
+
+    async fn any_login(
+        &self,
+        user: &str,
+        secret: Password,
+        passwords: bool,
+        origin: &Origin,
+    ) -> Result<Caller, Error> {
         let quay = &self.settings.quay;
         match user {
             "$token" => Err(BadCredential::Unknown.into()),

@@ -42,7 +42,8 @@ impl App {
         if service.is_some_and(|service| found.token.service.as_deref() != Some(service)) {
             return Err(unknown());
         }
-        self.authenticate_token(text, &[TokenKind::Refresh], origin).await
+        let caller = self.authenticate_token(text, &[TokenKind::Refresh], origin).await?;
+        self.of_this_house(caller).await
     }
 
     /// A refresh token for `service` (the first of ours when none is named) that stands for what
