@@ -31,10 +31,10 @@ use crate::{
     reach::Reach,
 };
 
-/// The permission of a user, and whether it lies in an organisation.
+/// What was found on a repository, and whether that lies in an organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InNamespace<T> {
-    /// What was asked for.
+    /// What was found.
     pub found: T,
     /// Whether the namespace is an organisation, so that belonging to it says something.
     pub of_org: bool,

@@ -50,12 +50,11 @@ impl App {
     ) -> Result<Reach<A>, Error> {
         let (name, facts) = self.about_path(caller, path).await?;
         let (asker, acl) = (facts.asker(), facts.acl.as_deref());
-        let permit = match &name {
-            Some(name) => Some(permit::<A>(&asker, name, facts.namespace, acl)?),
-            None => {
-                check::<A>(&asker, path, facts.namespace, acl)?;
-                None
-            }
+        let permit = if let Some(name) = &name {
+            Some(permit::<A>(&asker, name, facts.namespace, acl)?)
+        } else {
+            check::<A>(&asker, path, facts.namespace, acl)?;
+            None
         };
         Ok(Reach { path: path.to_owned(), permit })
     }

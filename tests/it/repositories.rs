@@ -5,7 +5,6 @@ use claviger_store::{Stmt, Tx, audit};
 use claviger_tests::{
     app::TestApp,
     case::{seed, settings},
-    scratch::Engine,
     server::Server,
     visitor::Visitor,
 };

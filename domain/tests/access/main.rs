@@ -10,7 +10,7 @@ mod world;
 use std::fmt::Write;
 
 use claviger_domain::{
-    access::{self, Asker, Path},
+    access::{self, Act, Administer, Asker, Describe, Inspect, Path, Standing},
     role::{Action, RepoState, Role, Visibility},
 };
 use proptest::prelude::*;
@@ -143,4 +143,37 @@ fn explicit_grants_come_in_their_order_with_repetitions() {
         access::grants_reaching(asker, acl).map(|r| (r.role, r.path == Path::Direct)).collect()
     });
     assert_eq!(roles, [(Role::Read, false), (Role::Admin, true), (Role::Read, false)]);
+}
+
+/// Whether `who` may do what needs a permit, on the repository and on names where nothing is.
+fn permitted<A: Act>(world: &World, who: &str, repo: &str) -> [bool; 3] {
+    world.ask(who, repo, |asker, acl| {
+        let name = repo.parse().unwrap();
+        let permit = |namespace, acl| access::permit::<A>(asker, &name, namespace, acl).is_ok();
+        [permit(None, Some(acl)), permit(Some(acl.namespace), None), permit(None, None)]
+    })
+}
+
+#[test]
+fn permit_needs_the_role_of_its_act_or_what_the_namespace_and_the_settings_give() {
+    let mut world = World::default();
+    for user in ["olga", "ann", "root", "eve"] {
+        world.user(user);
+    }
+    world.repo("olga/app", Visibility::Public, RepoState::ReadOnly);
+    world.grant_user("olga/app", "ann", Role::Write);
+    let full = Standing { superuser: true, full_access: true, ..Standing::default() };
+    world.standings.insert("root".to_owned(), full);
+    let sees = Standing { global_readonly: true, ..Standing::default() };
+    world.standings.insert("eve".to_owned(), sees);
+
+    let administer = |who| permitted::<Administer>(&world, who, "olga/app");
+    assert_eq!(administer("olga"), [true, true, false]);
+    assert_eq!(administer("root"), [true, true, true]);
+    assert_eq!(administer("ann"), [false, false, false]);
+    assert_eq!(administer("eve"), [false, false, false]);
+    assert_eq!(permitted::<Inspect>(&world, "eve", "olga/app"), [true, true, true]);
+    assert_eq!(permitted::<Inspect>(&world, "ann", "olga/app"), [false, false, false]);
+    assert_eq!(permitted::<Describe>(&world, "ann", "olga/app"), [true, false, false]);
+    assert_eq!(permitted::<Describe>(&world, "eve", "olga/app"), [false, false, false]);
 }

@@ -35,8 +35,6 @@ pub(crate) enum Kind {
     AnyObject,
     /// An object with properties of its own.
     Object(&'static Schema),
-    /// A list of anything.
-    Array,
 }
 
 impl Field {
@@ -85,7 +83,6 @@ impl Kind {
             Self::Boolean => "boolean",
             Self::Integer => "integer",
             Self::AnyObject | Self::Object(_) => "object",
-            Self::Array => "array",
         }
     }
 
@@ -99,7 +96,6 @@ impl Kind {
                     || value.as_f64().is_some_and(|number| number.fract() == 0.0)
             }
             Self::AnyObject | Self::Object(_) => value.is_object(),
-            Self::Array => value.is_array(),
         }
     }
 }
