@@ -8,8 +8,9 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use claviger_domain::{
     TokenKind,
-    name::{Email, Namespace},
+    name::{Email, Namespace, TokenTitle},
 };
+use claviger_service::registry;
 
 use crate::config::{Flag, parse_duration};
 
@@ -107,7 +108,7 @@ pub(crate) enum Admin {
     },
     /// Make an account. Prints the id.
     CreateAccount {
-        name: String,
+        name: TokenTitle,
         #[command(flatten)]
         store: StoreArgs,
     },
@@ -116,6 +117,9 @@ pub(crate) enum Admin {
     /// Draw a new master key or a new signing key; what lives stays valid.
     RotateKey {
         which: Key,
+        /// Signing, after a compromise: a new authority, which every registry must be given
+        #[arg(long)]
+        authority: bool,
         #[command(flatten)]
         store: StoreArgs,
     },
@@ -144,12 +148,12 @@ pub(crate) struct CreateToken {
     /// Whom it acts for: a user, or a robot such as acme+ci
     #[arg(long, value_name = "NAME")]
     pub(crate) user: String,
-    /// app, oauth or robot
+    /// app, oauth, robot or refresh
     #[arg(long)]
     pub(crate) kind: TokenKind,
     /// What to call it
     #[arg(long, value_name = "TEXT", default_value = "")]
-    pub(crate) name: String,
+    pub(crate) name: TokenTitle,
     /// What it may do at most, words with blanks between (oauth)
     #[arg(long)]
     pub(crate) scope: Option<String>,
@@ -175,6 +179,9 @@ pub(crate) enum Key {
 pub(crate) enum RegistryCommand {
     /// Print the certificate that the registry must trust (PEM).
     Cert {
+        /// The certificate of the key that signs at the moment, for a registry that trusts one key
+        #[arg(long)]
+        leaf: bool,
         #[command(flatten)]
         store: StoreArgs,
     },
@@ -198,7 +205,18 @@ pub(crate) enum RegistryKind {
     Zot,
 }
 
+impl From<RegistryKind> for registry::RegistryKind {
+    fn from(kind: RegistryKind) -> Self {
+        match kind {
+            RegistryKind::Distribution2 => Self::Distribution2,
+            RegistryKind::Distribution3 => Self::Distribution3,
+            RegistryKind::Zot => Self::Zot,
+        }
+    }
+}
+
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "made once")]
 pub(crate) enum ConfigCommand {
     /// Read the configuration as `serve` would, and say what is wrong with it.
     Check(ServeArgs),

@@ -1,7 +1,14 @@
 //! What each command does. Data goes to standard output, talk to standard error.
 
+mod admin;
 mod config;
+mod doctor;
+mod registry;
 mod serve;
+
+use std::io;
+
+use tokio::runtime;
 
 use crate::{cli::Command, config::ConfigError};
 
@@ -15,8 +22,25 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// Refused.
-    pub(crate) fn refused(sentence: impl ToString) -> Self {
-        Self { sentence: sentence.to_string(), code: 1 }
+    pub(crate) fn refused(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), code: 1 }
+    }
+
+    /// Used in a wrong way.
+    fn usage(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), code: 2 }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(sentence: String) -> Self {
+        Self::refused(sentence)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::refused(error.to_string())
     }
 }
 
@@ -29,8 +53,15 @@ impl From<ConfigError> for Failure {
 /// Runs `command`.
 pub(crate) fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Config(command) => config::run(&command),
         Command::Serve(args) => serve::run(&args),
-        _ => Err(Failure::refused("not here yet")),
+        Command::Admin(command) => admin::run(command),
+        Command::Registry(command) => registry::run(&command),
+        Command::Config(command) => config::run(&command),
+        Command::Doctor(args) => doctor::run(&args),
     }
+}
+
+/// Does `work` on this thread.
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }

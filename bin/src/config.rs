@@ -322,6 +322,13 @@ impl Config {
         Ok(())
     }
 
+    /// What clients call the server, as far as it can be known before it listens.
+    pub(crate) fn usual_public_url(&self) -> String {
+        let scheme = if self.tls().is_some() { "https" } else { "http" };
+        let listens = || format!("{scheme}://{}", self.listen);
+        self.public_url.as_ref().map_or_else(listens, ToString::to_string)
+    }
+
     /// Whether it is safe to listen where the configuration says.
     pub(crate) fn check_exposure(&self) -> Result<(), ConfigError> {
         if self.listen.ip().is_loopback() {
@@ -360,9 +367,9 @@ impl Config {
             let (its_section, name) = key.name.split_once('.').unwrap_or(("", key.name));
             if its_section != section {
                 section = its_section;
-                text += &format!("\n[{section}]\n");
+                text.extend(["\n[", section, "]\n"]);
             }
-            text += &format!("# {}\n{name} = {}\n", key.about, key.value.show());
+            text.extend(["# ", key.about, "\n", name, " = ", &key.value.show(), "\n"]);
         }
         text
     }

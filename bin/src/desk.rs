@@ -29,8 +29,8 @@ pub(crate) fn lock(config: &Config) -> Result<Option<files::Lock>, Failure> {
     match config.database {
         Database::Postgres(_) => Ok(None),
         Database::Sqlite => {
-            files::make_folder(&config.data_dir).map_err(Failure::refused)?;
-            files::lock_folder(&config.data_dir).map(Some).map_err(Failure::refused)
+            files::make_folder(&config.data_dir)?;
+            Ok(Some(files::lock_folder(&config.data_dir)?))
         }
     }
 }
@@ -47,7 +47,7 @@ pub(crate) fn target(config: &Config) -> Target {
 pub(crate) async fn open(config: Config) -> Result<Desk, Failure> {
     let master = Arc::new(Source::of(&config));
     if matches!(config.database, Database::Sqlite) || matches!(*master, Source::Own(_)) {
-        files::make_folder(&config.data_dir).map_err(Failure::refused)?;
+        files::make_folder(&config.data_dir)?;
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let chance: Arc<dyn Chance> = Arc::new(SystemChance::new());

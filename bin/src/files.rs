@@ -5,7 +5,7 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, BufRead, Read},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// The database in the data folder.
@@ -66,7 +66,7 @@ pub(crate) fn is_open_to_others(path: &Path) -> io::Result<bool> {
 ///
 /// # Errors
 /// One sentence.
-pub(crate) fn read_password(file: Option<&PathBuf>) -> Result<String, String> {
+pub(crate) fn read_password(file: Option<&Path>) -> Result<String, String> {
     const LONGEST: u64 = 4096;
     let (source, mut input): (String, Box<dyn BufRead>) = match file {
         Some(path) => {

@@ -21,6 +21,7 @@ pub mod organisations;
 pub mod own_user;
 pub mod passwords;
 pub mod permissions;
+pub mod program;
 pub mod prototypes;
 pub mod reach;
 pub mod registry;

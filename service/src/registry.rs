@@ -18,9 +18,10 @@ use std::sync::Arc;
 use claviger_domain::{Error, UnixMillis, id::PrincipalId, name::RepoName, time::random};
 
 use self::push::Push;
+pub(crate) use self::refresh::LIFE_MS as REFRESH_LIFE_MS;
 pub use self::{
     actions::{Actions, RegistryAction},
-    config::RegistryKind,
+    config::{RegistryKind, config},
 };
 
 use crate::{

@@ -145,6 +145,7 @@ statements! {
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
             $19, $20, $21)"
     );
+    NEWEST = Stmt::same("SELECT at FROM audit ORDER BY at DESC LIMIT 1");
     CHAIN = Stmt::same(
         "SELECT id, at, actor_id, actor_name, credential, credential_id, credential_minter, door,
             act, object_kind, object_id, object_name, namespace, before, after, outcome, reason,
@@ -216,6 +217,14 @@ fn chained(previous: &[u8], values: &[Param<'_>]) -> Vec<u8> {
         }
     }
     context.finish().as_ref().to_vec()
+}
+
+/// When the newest row was written.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn newest(q: &mut dyn Query) -> Result<Option<UnixMillis>, StoreError> {
+    q.optional(&NEWEST, &[])?.map(|row| row.millis(0)).transpose()
 }
 
 /// Checks the chain from its first row that is kept; the position of the first row that does not

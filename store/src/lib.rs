@@ -75,3 +75,14 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
         Ok(bad.collect())
     })
 }
+
+/// Looks at a database as it is: nothing is migrated or changed.
+///
+/// # Errors
+/// For trouble with the database, and what `f` says.
+pub fn look<T: Send>(
+    target: &Target,
+    f: impl FnOnce(&mut dyn Query) -> Result<T, StoreError> + Send,
+) -> Result<T, StoreError> {
+    pool::apart(|| f(&mut target.reader()?))
+}

@@ -34,6 +34,7 @@ const BEGIN: Stmt =
 
 statements! {
     VERSION = Stmt::same("SELECT CAST(COALESCE(MAX(number), 0) AS BIGINT) FROM migration");
+    CHECK = Stmt::split("PRAGMA quick_check(1)", "SELECT 'ok'");
     DONE = Stmt::same("INSERT INTO migration (number, name) VALUES ($1, $2)");
 }
 
@@ -67,4 +68,13 @@ fn forward(connection: &mut Connection) -> Result<(), StoreError> {
 /// For trouble with the database.
 pub fn version(q: &mut dyn Query) -> Result<i64, StoreError> {
     q.optional(&VERSION, &[])?.map_or(Ok(0), |row| row.int(0))
+}
+
+/// What is damaged in the file of the database; PostgreSQL looks after itself.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn damage(q: &mut dyn Query) -> Result<Option<String>, StoreError> {
+    let found = q.optional(&CHECK, &[])?.map(|row| row.text(0).map(str::to_owned)).transpose()?;
+    Ok(found.filter(|word| word != "ok"))
 }

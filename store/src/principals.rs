@@ -88,6 +88,9 @@ statements! {
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
             $19, $20)"
     );
+    DRAWN = Stmt::same(
+        "SELECT name FROM principal WHERE password_drawn_at IS NOT NULL ORDER BY name"
+    );
     ANY_USER = Stmt::same("SELECT id FROM principal WHERE kind = 'user' LIMIT 1");
 }
 
@@ -178,6 +181,14 @@ pub fn find_by_email(q: &mut dyn Query, key: &str) -> Result<Option<Principal>, 
 /// For trouble with the database.
 pub fn any_user(q: &mut dyn Query) -> Result<bool, StoreError> {
     Ok(q.optional(&ANY_USER, &[])?.is_some())
+}
+
+/// The users whose password is still the one that the program drew.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn with_drawn_password(q: &mut dyn Query) -> Result<Vec<String>, StoreError> {
+    q.all(&DRAWN, &[])?.iter().map(|row| row.text(0).map(str::to_owned)).collect()
 }
 
 /// What decisions need to know of a principal, with the teams it is in.

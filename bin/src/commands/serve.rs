@@ -51,9 +51,9 @@ pub(super) fn run(args: &ServeArgs) -> Result<(), Failure> {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
     let runtime = runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(Failure::refused)?.block_on(async {
+    runtime?.block_on(async {
         let _lock = desk::lock(&config)?;
-        let stop = Stop::on_signals().map_err(Failure::refused)?;
+        let stop = Stop::on_signals()?;
         let desk = desk::open(config).await?;
         let outcome = work(&desk, front, stop).await;
         // the writer finishes what waits; a thread may block here, the runtime has nothing left
@@ -66,11 +66,11 @@ impl Front {
     fn open(config: &Config) -> Result<Self, Failure> {
         config.check_exposure()?;
         let certificate = match config.tls() {
-            Some((chain, key)) => Some(Certificate::read(chain, key).map_err(Failure::refused)?),
+            Some((chain, key)) => Some(Certificate::read(chain, key)?),
             None => None,
         };
         let listener = bind(config, "listen", config.listen)?;
-        let address = listener.local_addr().map_err(Failure::refused)?;
+        let address = listener.local_addr()?;
         let operators = match config.settings.metrics.listen {
             MetricsListen::Loopback => None,
             MetricsListen::Address(address) => Some(bind(config, "metrics.listen", address)?),
@@ -93,7 +93,7 @@ fn bind(config: &Config, key: &'static str, address: SocketAddr) -> Result<TcpLi
 async fn work(desk: &Desk, front: Front, stop: Stop) -> Result<(), Failure> {
     let metrics = Arc::<Metrics>::default();
     let site = doors::site(&desk.app, Arc::clone(&desk.chance), &metrics);
-    let tls = front.certificate.as_ref().map(acceptor).transpose().map_err(Failure::refused)?;
+    let tls = front.certificate.as_ref().map(acceptor).transpose()?;
     let mut servers = JoinSet::new();
     serve(&mut servers, front.listener, site, &metrics, tls, &stop)?;
     if let Some(listener) = front.operators {
@@ -116,7 +116,7 @@ async fn work(desk: &Desk, front: Front, stop: Stop) -> Result<(), Failure> {
     chores.shutdown().await;
     desk.app.flush_activity().await?;
     let _ = leave.send(());
-    follower.await.map_err(Failure::refused)
+    follower.await.map_err(|error| Failure::refused(error.to_string()))
 }
 
 fn serve(
@@ -127,7 +127,7 @@ fn serve(
     tls: Option<Tls>,
     stop: &Stop,
 ) -> Result<(), Failure> {
-    let listener = tokio::net::TcpListener::from_std(listener).map_err(Failure::refused)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
     let (site, metrics, stop) = (Arc::new(site), Arc::clone(metrics), stop.clone().wished());
     servers.spawn(server::serve(listener, site, metrics, tls, Limits::default(), stop));
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::{app::App, settings::Settings};
+use crate::settings::Settings;
 
 /// A registry that can be configured to trust us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +28,8 @@ impl FromStr for RegistryKind {
     }
 }
 
-impl App {
-    /// A configuration of a registry that sends its clients here.
-    pub fn registry_config(&self, kind: RegistryKind) -> String {
-        config(&self.settings, kind)
-    }
-}
-
-fn config(settings: &Settings, kind: RegistryKind) -> String {
+/// A configuration of a registry that sends its clients here.
+pub fn config(settings: &Settings, kind: RegistryKind) -> String {
     let realm = quoted(&format!("{}/v2/auth", settings.public_url));
     let service = quoted(settings.registry.services.first().map_or("", String::as_str));
     let issuer = quoted(settings.registry_issuer());

@@ -22,7 +22,7 @@ use crate::{
     settings::RegistryState,
 };
 
-const LIFE_MS: i64 = 90 * 24 * 60 * 60 * 1000;
+pub(crate) const LIFE_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 
 impl App {
     /// Who comes with the refresh token `text` for `service`; a client that names none means the

@@ -206,7 +206,7 @@ impl App {
     pub async fn tend_signing_keys(&self) -> Result<(), Error> {
         let mut held = self.db.read(Held::read).await?;
         if let Some(renewal) = held.due(self.now()) {
-            held = self.renew(renewal, held, &Actor::program(String::new())).await?.held;
+            held = self.renew(renewal, held, &Actor::program("claviger".to_owned())).await?.held;
         }
         self.sign_with(&held)
     }

@@ -1,0 +1,259 @@
+//! What the program does on the store, beside a running server: it stands above every right,
+//! because whoever runs it holds the store and the master key. The audit names the system's user.
+//!
+//! Not here: keys ([`crate::install`], [`crate::signing`]).
+
+use std::time::Duration;
+
+use claviger_domain::{
+    Error, TokenKind, UnixMillis,
+    id::{AccountId, PrincipalId, TokenId},
+    name::{Email, Namespace, TokenTitle},
+    principal::PrincipalKind,
+    scope::{QuayScope, Scopes},
+    secret::TokenSecret,
+};
+use claviger_store::{
+    Query, Tx, applications,
+    audit::{self, Act, Actor},
+    installation,
+    principals::{self, Principal},
+    tokens::{self, NewSecret, NewToken},
+};
+
+use crate::{
+    app::App, names::Claim, oauth_token, passwords::Password, registry::REFRESH_LIFE_MS,
+    users::NewUser,
+};
+
+/// Which token, with what only this kind has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mint {
+    /// An app token of a user.
+    App,
+    /// A token that an application acts with for a user.
+    Oauth {
+        /// The application, as clients know it.
+        client_id: String,
+        /// What it may do at most.
+        scopes: Vec<QuayScope>,
+    },
+    /// A further token of a robot; those that it has stay good.
+    Robot,
+    /// A token that `docker` keeps in the place of a password, for the first registry service.
+    Refresh,
+}
+
+impl Mint {
+    /// What the token is.
+    pub const fn kind(&self) -> TokenKind {
+        match self {
+            Self::App => TokenKind::App,
+            Self::Oauth { .. } => TokenKind::Oauth,
+            Self::Robot => TokenKind::Robot,
+            Self::Refresh => TokenKind::Refresh,
+        }
+    }
+}
+
+/// A user to be made by the program.
+#[derive(Debug)]
+pub struct ProgramUser {
+    /// His name; one that the settings give to superusers is free for the program.
+    pub name: Namespace,
+    /// The e-mail address, which counts as confirmed.
+    pub email: Option<Email>,
+    /// The password.
+    pub password: Password,
+    /// Whether he is a superuser.
+    pub superuser: bool,
+    /// His home account; the first one if none is given.
+    pub account: Option<AccountId>,
+}
+
+/// A token to be made by the program.
+#[derive(Clone, Debug)]
+pub struct ProgramToken {
+    /// Whom it acts for.
+    pub user: String,
+    /// Which token.
+    pub mint: Mint,
+    /// What it is called.
+    pub name: TokenTitle,
+    /// How long it lives; if it is not said, as long as one that is made through its door.
+    pub life: Option<Duration>,
+}
+
+impl App {
+    /// Makes a user.
+    ///
+    /// # Errors
+    /// [`claviger_domain::Conflict`] for a name or an address that is taken; [`Error::NotFound`]
+    /// for an unknown account; [`Error::Unavailable`] (so for all of this file).
+    pub async fn program_create_user(
+        &self,
+        user: ProgramUser,
+        actor: Actor,
+    ) -> Result<PrincipalId, Error> {
+        let ProgramUser { name, email, password, superuser, account } = user;
+        let new = NewUser { email, password: Some(password), verified: true, superuser };
+        let ready = self.ready_user(Claim::of_program(name), new).await?;
+        let now = self.now();
+        self.db
+            .write(move |tx| {
+                let known = match account {
+                    Some(id) => installation::has_account(tx, &id)?.then_some(id),
+                    None => installation::first_account(tx)?,
+                };
+                let account = known.ok_or(Error::NotFound("account"))?;
+                Ok(ready.insert(tx, account, &actor, now)?.id)
+            })
+            .await
+    }
+
+    /// Gives a user another password; what was born of the former one ends.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown user.
+    pub async fn program_set_password(
+        &self,
+        name: Namespace,
+        password: Password,
+        actor: Actor,
+    ) -> Result<PrincipalId, Error> {
+        let user = self
+            .db
+            .peek(move |q: &mut dyn Query| Ok(principals::find_by_name(q, name.as_str())?))
+            .await?;
+        let user = user.filter(|user| user.kind == PrincipalKind::User);
+        let id = user.ok_or(Error::NotFound("user"))?.id;
+        self.change_password(id, password, actor).await?;
+        Ok(id)
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn program_create_account(
+        &self,
+        name: TokenTitle,
+        actor: Actor,
+    ) -> Result<AccountId, Error> {
+        let (id, now) = (AccountId::random(self.chance()), self.now());
+        self.db
+            .write(move |tx| {
+                installation::insert_account(tx, &id, name.as_str(), now)?;
+                let act = Act::done("create_account", "account", name.as_str()).id(id.as_str());
+                Ok(audit::append(tx, now, &actor, &act)?)
+            })
+            .await?;
+        Ok(id)
+    }
+
+    /// Makes a token for a user or a robot.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown user, robot or application; [`Error::Denied`] for a
+    /// disabled one.
+    pub async fn program_create_token(
+        &self,
+        wish: ProgramToken,
+        actor: Actor,
+    ) -> Result<TokenSecret, Error> {
+        let (secret, minted) = self.keys.mint(wish.mint.kind(), self.chance())?;
+        let kept = NewSecret::from(minted);
+        let (id, now) = (TokenId::random(self.chance()), self.now());
+        let usual = self.settings.quay.app_specific_token_expiration;
+        let service = self.settings.registry.services.first().cloned().unwrap_or_default();
+        self.db
+            .write(move |tx| {
+                let owner = owner(tx, &wish)?;
+                let expires_at = end(&wish, usual, now);
+                let scopes = match &wish.mint {
+                    Mint::Oauth { scopes, .. } => Scopes::quay(scopes.iter().copied()),
+                    Mint::App | Mint::Robot | Mint::Refresh => Scopes::registry(),
+                };
+                let token = NewToken {
+                    id,
+                    kind: wish.mint.kind(),
+                    account: owner.account,
+                    principal: owner.id,
+                    principal_name: owner.name,
+                    application: None,
+                    name: wish.name.as_str().to_owned(),
+                    parent: None,
+                    minted_by: None,
+                    created_by: actor.name.clone(),
+                    service: None,
+                    created_at: now,
+                    expires_at,
+                    scopes,
+                };
+                insert(tx, &wish.mint, token, &kept, service, &actor)
+            })
+            .await?;
+        Ok(secret)
+    }
+}
+
+/// Whom the token is for.
+fn owner(q: &mut dyn Query, wish: &ProgramToken) -> Result<Principal, Error> {
+    let (kind, what) = match wish.mint {
+        Mint::Robot => (PrincipalKind::Robot, "robot"),
+        Mint::App | Mint::Oauth { .. } | Mint::Refresh => (PrincipalKind::User, "user"),
+    };
+    let found = principals::find_by_name(q, &wish.user)?.filter(|found| found.kind == kind);
+    let found = found.ok_or(Error::NotFound(what))?;
+    if found.disabled_at.is_some() {
+        return Err(Error::denied(
+            "make a token for the disabled",
+            format!("{what} {}", found.name),
+        ));
+    }
+    Ok(found)
+}
+
+/// When the token ends.
+fn end(wish: &ProgramToken, usual: Option<Duration>, now: UnixMillis) -> Option<UnixMillis> {
+    let asked = wish.life.map(|life| now.plus(life));
+    match wish.mint {
+        Mint::App => asked.or(usual.map(|life| now.plus(life))),
+        Mint::Oauth { .. } => asked.or(Some(now.plus_ms(oauth_token::TOKEN_MS))),
+        Mint::Robot => asked,
+        Mint::Refresh => {
+            let longest = now.plus_ms(REFRESH_LIFE_MS);
+            Some(asked.map_or(longest, |asked| asked.min(longest)))
+        }
+    }
+}
+
+/// Adds the token, and says so in the audit in the words of its door.
+fn insert(
+    tx: &mut Tx<'_>,
+    mint: &Mint,
+    token: NewToken,
+    kept: &NewSecret,
+    service: String,
+    actor: &Actor,
+) -> Result<(), Error> {
+    let (act, namespace) = match mint {
+        Mint::Oauth { client_id, .. } => {
+            let found = applications::find(tx, client_id)?;
+            let (application, org) = found.ok_or(Error::NotFound("application"))?;
+            let token = NewToken { application: Some(application.id), ..token };
+            return oauth_token::issue(tx, actor, &application, &org.name, &token, kept);
+        }
+        Mint::App => ("create_app_specific_token", token.principal_name.clone()),
+        Mint::Refresh => ("create_refresh_token", token.principal_name.clone()),
+        Mint::Robot => {
+            let namespace = token.principal_name.split_once('+').map_or("", |(home, _)| home);
+            ("create_robot_token", namespace.to_owned())
+        }
+    };
+    let service = matches!(mint, Mint::Refresh).then_some(service);
+    let token = NewToken { service, ..token };
+    tokens::insert(tx, &token, kept)?;
+    let act = Act::done(act, "token", &token.name).id(token.id.as_str()).namespace(&namespace);
+    Ok(audit::append(tx, token.created_at, actor, &act)?)
+}
