@@ -2,6 +2,7 @@
 
 mod crash;
 mod house;
+mod oauth;
 mod quay_cases;
 mod refusals;
 mod registry;
