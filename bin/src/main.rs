@@ -14,8 +14,10 @@ mod tls;
 use std::process::ExitCode;
 
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 fn main() -> ExitCode {
+    refuse_core_dumps();
     match commands::run(cli::Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -23,4 +25,11 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// A core dump would hold every key and secret in memory.
+fn refuse_core_dumps() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    // nothing is allowed more than before, so the system has no reason to refuse
+    let _ = setrlimit(Resource::Core, none);
 }

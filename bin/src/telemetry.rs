@@ -3,7 +3,10 @@
 //! What other people's crates say is shown from `warn` on only, so that no level ever prints a
 //! header, a query or a statement.
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    panic,
+};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
@@ -28,6 +31,11 @@ pub(crate) fn start(format: LogFormat, level: LogLevel) {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
     };
+    // what it panicked with may quote what a client sent
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string);
+        tracing::error!(place, "a bug: the work panicked");
+    }));
     // a second start in one process (tests) keeps the first
     let _ = registry().with(lines.with_filter(ours)).try_init();
 }

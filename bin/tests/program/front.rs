@@ -87,3 +87,13 @@ fn bad_certificates_are_refused_before_anything_is_made() {
     }
     assert!(!folder.data().exists());
 }
+
+#[test]
+fn server_leaves_no_core_dump() {
+    let folder = Folder::new();
+    let server = folder.serve();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let values: Vec<_> = core.split_whitespace().skip(4).take(2).collect();
+    assert_eq!(values, ["0", "0"], "{core}");
+}
