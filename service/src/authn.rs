@@ -143,6 +143,10 @@ impl App {
         // another password meanwhile has begun another epoch
         let same = principal.filter(|principal| principal.session_epoch <= user.session_epoch);
         let principal = same.ok_or(BadCredential::Password)?;
+        // every door that takes passwords shows the first account alone
+        if !self.is_first_account(principal.account).await? {
+            return Err(BadCredential::Password.into());
+        }
         if !principal.enabled {
             return Err(BadCredential::Disabled.into());
         }

@@ -107,7 +107,10 @@ async fn with_bearer(
         ));
     }
     match app.authenticate_token(token, &[TokenKind::Oauth], origin).await {
-        Ok(caller) => Ok(Some(caller)),
+        Ok(caller) => {
+            let shown = app.is_first_account(caller.principal.account).await?;
+            Ok(shown.then_some(caller))
+        }
         Err(Error::BadCredential(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }
