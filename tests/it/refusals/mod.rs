@@ -84,7 +84,7 @@ fn faults(route: &RouteLine, answer: &Answer, changed: bool) -> Vec<String> {
     let kind = answer.header("content-type").unwrap_or_default();
     let speaks = spoken.iter().any(|word| kind.split(';').next() == Some(word));
     let says_nothing = answer.body.is_empty() && kind.is_empty();
-    if !speaks && !says_nothing {
+    if !status.is_success() && !speaks && !says_nothing {
         faults.push(format!("{status} in the content type `{kind}`: {}", answer.text()));
     }
     if answer.header("x-content-type-options") != Some("nosniff") {

@@ -376,13 +376,13 @@ fn large(route: &RouteLine, cast: &Cast) -> Vec<Request<Vec<u8>>> {
     texts(route, cast, &[body.as_bytes()])
 }
 
-/// One value after another is of the wrong type, or not what a name may be.
+/// Values of the wrong type, or that no name may be: in all places at once, and the worst of them in
+/// one place after another.
 fn values(route: &RouteLine, cast: &Cast) -> Vec<Request<Vec<u8>>> {
     let good = fields(route);
     let keys: Vec<String> = good.as_object().expect("fields").keys().cloned().collect();
-    let values = [
-        json!("a\0b"),
-        json!("x".repeat(10_000)),
+    let worst = [json!("a\0b"), json!("x".repeat(10_000)), json!({"kind": 5})];
+    let others = [
         json!("../../etc/passwd"),
         json!(""),
         json!("\u{202e}ключ"),
@@ -391,21 +391,24 @@ fn values(route: &RouteLine, cast: &Cast) -> Vec<Request<Vec<u8>>> {
         json!(null),
         json!(true),
         json!(["x"]),
-        json!({"kind": 5}),
         json!({"kind": "user", "name": "a\0b"}),
         json!({"kind": "team", "name": 7}),
     ];
-    let show = |request| cast.owner.at(request, route.door);
-    let path = path(route, None);
-    let mut requests = Vec::new();
+    let mut bodies = Vec::new();
+    for value in worst.iter().chain(&others) {
+        let all = keys.iter().map(|key| (key.clone(), value.clone()));
+        bodies.push(Value::Object(all.collect()));
+    }
     for key in &keys {
-        for value in &values {
+        for value in &worst {
             let mut fields = good.clone();
             fields[key] = value.clone();
-            requests.push(with_fields(route, &show, &path, &fields));
+            bodies.push(fields);
         }
     }
-    requests
+    let show = |request| cast.owner.at(request, route.door);
+    let path = path(route, None);
+    bodies.iter().map(|fields| with_fields(route, &show, &path, fields)).collect()
 }
 
 /// Every key stands there twice.
