@@ -9,11 +9,12 @@ use crate::{
     Porch, Site,
     health::{self, MetricsFor, Ready},
     metrics::Metrics,
-    oauth, quay, registry,
+    numbers, oauth, quay, registry,
 };
 
 /// Every door of `app`.
 pub fn site(app: &Arc<App>, chance: Arc<dyn Chance>, metrics: &Arc<Metrics>) -> Site {
+    numbers::watch(app, metrics);
     let porch = porch(app, chance, metrics);
     let metrics_for = match app.settings().metrics.listen {
         MetricsListen::Loopback => MetricsFor::Loopback,

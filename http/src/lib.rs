@@ -12,6 +12,7 @@ pub mod health;
 pub mod limit;
 pub mod log;
 pub mod metrics;
+mod numbers;
 pub mod oauth;
 pub mod origin;
 pub mod porch;

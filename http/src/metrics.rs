@@ -134,17 +134,24 @@ impl Metrics {
             line(out, format_args!("{name}_sum{{{labels}}} {whole}.{rest:06}"));
             line(out, format_args!("{name}_count{{{labels}}} {count}"));
         }
-        head(out, "claviger_http_connections", "gauge", "Open connections.");
-        let open = self.connections.load(Relaxed);
-        line(out, format_args!("claviger_http_connections {open}"));
+        let open = [("", self.connections.load(Relaxed))];
+        number(out, "claviger_http_connections", "gauge", "Open connections.", &open);
         for source in &*self.sources.lock().unwrap_or_else(PoisonError::into_inner) {
             source(out);
         }
     }
 }
 
+/// A metric with a value for each set of labels.
+pub(crate) fn number(out: &mut String, name: &str, kind: &str, help: &str, values: &[(&str, u64)]) {
+    head(out, name, kind, help);
+    for (labels, value) in values {
+        line(out, format_args!("{name}{labels} {value}"));
+    }
+}
+
 /// The two lines that introduce a metric.
-pub fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+fn head(out: &mut String, name: &str, kind: &str, help: &str) {
     line(out, format_args!("# HELP {name} {help}\n# TYPE {name} {kind}"));
 }
 

@@ -70,7 +70,9 @@ impl App {
     ) -> Result<Permit<A>, Error> {
         let gathered = self.about_repo(caller, name).await?;
         let acl = gathered.acl.as_deref();
-        permit::<A>(&gathered.asker(), name, gathered.namespace, acl)
+        let permit = permit::<A>(&gathered.asker(), name, gathered.namespace, acl);
+        self.decisions.count(permit.is_ok());
+        permit
     }
 
     /// The proof that `caller` administers the namespace `name`.
@@ -88,7 +90,9 @@ impl App {
         let admin = |facts: &NamespaceFacts| {
             namespace_role(&gathered.asker(), *facts) == Some(OrgRole::Admin)
         };
-        match gathered.namespace.filter(admin) {
+        let administered = gathered.namespace.filter(admin);
+        self.decisions.count(administered.is_some());
+        match administered {
             Some(on) => Ok(NamespaceAdmin { on, name: name.to_owned(), by }),
             None => Err(Error::denied("administer", name)),
         }

@@ -6,8 +6,8 @@ use claviger_domain::{Chance, Clock, Error, UnixMillis, id::AccountId};
 use claviger_store::{Db, Memory, Query, Target};
 
 use crate::{
-    activity::Activity, facts::Facts, keys::KeyRing, passwords::Passwords, settings::Settings,
-    signing::Signer, throttle::Throttle,
+    activity::Activity, decisions::Decisions, facts::Facts, keys::KeyRing, passwords::Passwords,
+    settings::Settings, signing::Signer, throttle::Throttle,
 };
 
 /// What the use cases stand on: the store, what is remembered of it, time, chance, the settings.
@@ -19,6 +19,7 @@ pub struct App {
     pub(crate) throttle: Throttle,
     pub(crate) activity: Activity,
     pub(crate) signer: Signer,
+    pub(crate) decisions: Decisions,
     pub(crate) first_account: OnceLock<AccountId>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) chance: Arc<dyn Chance>,
@@ -73,6 +74,7 @@ impl App {
             throttle: Throttle::default(),
             activity: Activity::default(),
             signer: Signer::default(),
+            decisions: Decisions::default(),
             first_account: OnceLock::new(),
             clock,
             chance,
@@ -98,6 +100,11 @@ impl App {
     /// What is remembered, and whether it may be used.
     pub fn facts(&self) -> &Arc<Facts> {
         &self.facts
+    }
+
+    /// How many decisions were made.
+    pub fn decisions(&self) -> &Decisions {
+        &self.decisions
     }
 
     /// Whether the store answers.

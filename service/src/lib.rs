@@ -9,6 +9,7 @@ pub mod app_tokens;
 pub mod applications;
 mod authn;
 pub mod caller;
+pub mod decisions;
 pub mod facts;
 pub mod install;
 pub mod keys;

@@ -51,12 +51,12 @@ impl App {
         let (name, facts) = self.about_path(caller, path).await?;
         let (asker, acl) = (facts.asker(), facts.acl.as_deref());
         let permit = if let Some(name) = &name {
-            Some(permit::<A>(&asker, name, facts.namespace, acl)?)
+            permit::<A>(&asker, name, facts.namespace, acl).map(Some)
         } else {
-            check::<A>(&asker, path, facts.namespace, acl)?;
-            None
+            check::<A>(&asker, path, facts.namespace, acl).map(|_| None)
         };
-        Ok(Reach { path: path.to_owned(), permit })
+        self.decisions.count(permit.is_ok());
+        Ok(Reach { path: path.to_owned(), permit: permit? })
     }
 
     /// The repository that `path` names and the role that `caller`, or anybody, has on it.
@@ -74,6 +74,7 @@ impl App {
             Some(acl) => effective_role(&facts.asker(), acl),
             None => role_in_namespace(&facts.asker(), facts.namespace),
         };
+        self.decisions.count(role.is_some());
         let role = match (role, caller) {
             (Some(role), _) => role,
             (None, Some(_)) => return Err(Error::denied("see", path)),

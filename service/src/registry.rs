@@ -144,6 +144,9 @@ impl App {
                 ("repository", granted)
             }
         };
+        for action in RegistryAction::ALL.iter().filter(|action| ask.actions.contains(**action)) {
+            self.decisions.count(granted.contains(*action));
+        }
         Ok(Access { kind, name: ask.name, actions: granted.words() })
     }
 

@@ -3,6 +3,7 @@
 mod crash;
 mod house;
 mod oauth;
+mod operators;
 mod quay_cases;
 mod refusals;
 mod registry;

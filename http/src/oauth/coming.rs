@@ -98,6 +98,9 @@ impl Coming {
             (None, None) => None,
         };
         let user = user.ok_or(SIGN_IN)?;
+        if !self.app.is_first_account(user.principal.account).await? {
+            return Err(SIGN_IN); // this door shows one account
+        }
         self.visit.note_principal(user.principal.id);
         Ok(user)
     }

@@ -1,0 +1,40 @@
+//! The numbers of `/metrics` that are not about requests: decisions, and what is remembered.
+
+use std::sync::Arc;
+
+use claviger_service::App;
+
+use crate::metrics::{Metrics, number};
+
+/// Adds them to what `metrics` shows.
+pub(crate) fn watch(app: &Arc<App>, metrics: &Metrics) {
+    let app = Arc::clone(app);
+    metrics.add_source(move |out| write(&app, out));
+}
+
+fn write(app: &App, out: &mut String) {
+    let decisions = app.decisions();
+    number(
+        out,
+        "claviger_decisions_total",
+        "counter",
+        "Decisions by outcome.",
+        &[
+            ("{outcome=\"allowed\"}", decisions.allowed()),
+            ("{outcome=\"denied\"}", decisions.denied()),
+        ],
+    );
+    let facts = app.facts();
+    let usage = facts.usage();
+    let name = "claviger_cache_lookups_total";
+    let help = "Look-ups of remembered facts by outcome.";
+    let lookups = [("{outcome=\"hit\"}", usage.hits), ("{outcome=\"miss\"}", usage.misses)];
+    number(out, name, "counter", help, &lookups);
+    let help = "Facts remembered.";
+    number(out, "claviger_cache_entries", "gauge", help, &[("", usage.entries)]);
+    let help = "Weight of the facts remembered.";
+    number(out, "claviger_cache_bytes", "gauge", help, &[("", usage.bytes)]);
+    let help = "Whether remembered facts may be used: the change feed is confirmed.";
+    let trusted = u64::from(facts.is_trusted());
+    number(out, "claviger_cache_trusted", "gauge", help, &[("", trusted)]);
+}
