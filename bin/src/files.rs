@@ -6,6 +6,8 @@ use std::{
     io::{self, BufRead, Read},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::Path,
+    thread,
+    time::Duration,
 };
 
 /// The database in the data folder.
@@ -50,11 +52,27 @@ pub(crate) fn lock_folder(folder: &Path) -> Result<Lock, String> {
 pub(crate) fn lock(path: &Path, busy: &str) -> Result<Lock, String> {
     let open = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
     let file = open.map_err(|error| format!("cannot open {}: {error}", path.display()))?;
-    match file.try_lock() {
+    let locked = patiently(|| file.try_lock(), |error| matches!(error, TryLockError::WouldBlock));
+    match locked {
         Ok(()) => Ok(Lock { _file: file }),
         Err(TryLockError::WouldBlock) => Err(busy.to_owned()),
         Err(TryLockError::Error(error)) => Err(format!("cannot lock {}: {error}", path.display())),
     }
+}
+
+/// Tries again for a moment while `error` is one that passes: a server that was killed may still be
+/// on its way out when the next one starts.
+pub(crate) fn patiently<T, E>(
+    mut attempt: impl FnMut() -> Result<T, E>,
+    passes: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    for _ in 0..20 {
+        match attempt() {
+            Err(error) if passes(&error) => thread::sleep(Duration::from_millis(50)),
+            outcome => return outcome,
+        }
+    }
+    attempt()
 }
 
 /// Whether anybody but the owner may read or enter `path`.

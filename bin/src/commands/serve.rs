@@ -1,6 +1,7 @@
 //! `serve`: opens the store, listens, and works until it is told to stop.
 
 use std::{
+    io,
     net::{SocketAddr, TcpListener},
     sync::Arc,
     time::Duration,
@@ -21,6 +22,7 @@ use crate::{
     commands::Failure,
     config::Config,
     desk::{self, Desk, chain},
+    files,
     stop::Stop,
     telemetry,
     tls::Certificate,
@@ -81,7 +83,9 @@ impl Front {
 }
 
 fn bind(config: &Config, key: &'static str, address: SocketAddr) -> Result<TcpListener, Failure> {
-    let listener = TcpListener::bind(address).and_then(|listener| {
+    let in_use = |error: &io::Error| error.kind() == io::ErrorKind::AddrInUse;
+    let bound = files::patiently(|| TcpListener::bind(address), in_use);
+    let listener = bound.and_then(|listener| {
         listener.set_nonblocking(true)?;
         Ok(listener)
     });

@@ -100,7 +100,10 @@ impl Folder {
     }
 
     pub(crate) fn serve_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Server {
-        let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
+        let mut all = vec!["serve"];
+        if !arguments.contains(&"--listen") {
+            all.extend(["--listen", "127.0.0.1:0"]);
+        }
         all.extend(arguments);
         let mut child = self.command(&all, variables).spawn().unwrap();
         let said = Arc::<Mutex<Vec<String>>>::default();

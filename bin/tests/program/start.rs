@@ -93,6 +93,20 @@ fn second_server_on_the_folder_is_refused() {
 }
 
 #[test]
+fn server_that_starts_before_the_killed_one_is_gone_waits_for_it() {
+    let folder = Folder::new();
+    let server = folder.serve();
+    let address = server.address().to_owned();
+    let (next, _) = std::thread::scope(|scope| {
+        let next = scope.spawn(|| folder.serve_with(&["--listen", &address], &[]));
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        server.signal("-KILL");
+        (next.join().unwrap(), server.wait())
+    });
+    assert_eq!(next.address(), address);
+}
+
+#[test]
 fn killed_server_comes_back_with_everything() {
     let folder = Folder::new();
     let server = folder.serve();
