@@ -29,7 +29,8 @@ fn by_the_browser(headers: &HeaderMap) -> bool {
     headers.contains_key(COOKIE) || headers.get_all(AUTHORIZATION).iter().any(basic)
 }
 
-fn from_elsewhere(headers: &HeaderMap, own: &str) -> bool {
+/// Whether a browser says that another site made it send this.
+pub(crate) fn from_elsewhere(headers: &HeaderMap, own: &str) -> bool {
     let foreign_site = headers.get_all("sec-fetch-site").iter().any(|site| {
         let site = site.as_bytes();
         site != b"same-origin" && site != b"none"

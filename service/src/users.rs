@@ -163,6 +163,14 @@ impl App {
         if verified { Ok(Some(self.begin_session_of(user.id, origin).await?)) } else { Ok(None) }
     }
 
+    /// Whether there is any user.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn has_users(&self) -> Result<bool, Error> {
+        self.db.peek(|q: &mut dyn Query| Ok(principals::any_user(q)?)).await
+    }
+
     /// Makes the first user of a store that has none, a superuser. Of several who try, the first
     /// wins.
     ///
@@ -176,8 +184,7 @@ impl App {
         wants_token: bool,
         origin: &Origin,
     ) -> Result<FirstSuperuser, Error> {
-        let any = self.db.peek(|q: &mut dyn Query| Ok(principals::any_user(q)?)).await?;
-        if any {
+        if self.has_users().await? {
             return Err(Conflict::NotEmpty.into());
         }
         let password = Some(password);

@@ -24,6 +24,7 @@ mod robots;
 mod schema;
 mod sessions;
 mod teams;
+mod user;
 
 use std::sync::Arc;
 
@@ -44,12 +45,17 @@ fn routes(settings: &Settings) -> Routes<Arc<App>> {
         .and(organisations::routes())
         .and(teams::routes())
         .and(robots::routes())
-        .and(prototypes::routes());
-    if settings.quay.feature_app_specific_tokens {
-        routes.and(app_tokens::routes())
-    } else {
-        routes
-    }
+        .and(prototypes::routes())
+        .and(user::routes());
+    let quay = &settings.quay;
+    let optional = [
+        (quay.feature_app_specific_tokens, app_tokens::routes()),
+        (quay.feature_user_initialize, user::initialize_routes()),
+    ];
+    optional
+        .into_iter()
+        .filter(|(exists, _)| *exists)
+        .fold(routes, |routes, (_, more)| routes.and(more))
 }
 
 /// The door at `/api/v1`.

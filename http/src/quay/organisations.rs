@@ -204,7 +204,7 @@ struct Change {
 }
 
 /// Tells null from nothing.
-fn given<'de, D: serde::Deserializer<'de>>(
+pub(crate) fn given<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)

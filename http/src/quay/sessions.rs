@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use claviger_domain::{BadCredential, Error};
-use claviger_service::{App, passwords::Password};
+use claviger_service::{App, passwords::Password, sessions::SignedIn};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::SET_COOKIE};
 use serde::{Deserialize, Serialize};
 
@@ -78,10 +78,7 @@ async fn sign_in(OpenCall(call): OpenCall, body: Body) -> Result<Response, QuayE
     match call.app.sign_in(&username, password, &call.origin).await {
         Ok(begun) => {
             let mut response = success();
-            let https = call.app.settings().https();
-            let cookie = cookie::set(&begun.cookie, Some(begun.expires_at), https);
-            response.headers_mut().extend(cookie.map(|value| (SET_COOKIE, value)));
-            add_csrf(&mut response, &begun.csrf);
+            hand_over(&mut response, &begun, call.app.settings().https());
             Ok(response)
         }
         Err(Error::BadCredential(why)) => Ok(refused(why)),
@@ -161,6 +158,13 @@ async fn sign_out(OpenCall(call): OpenCall) -> Result<Response, QuayError> {
 
 fn success() -> Response {
     Success::json().into_response()
+}
+
+/// Gives the browser the session that has begun, and its CSRF token.
+pub(crate) fn hand_over(response: &mut Response, begun: &SignedIn, https: bool) {
+    let cookie = cookie::set(&begun.cookie, Some(begun.expires_at), https);
+    response.headers_mut().extend(cookie.map(|value| (SET_COOKIE, value)));
+    add_csrf(response, &begun.csrf);
 }
 
 fn add_csrf(response: &mut Response, csrf: &str) {
