@@ -10,6 +10,9 @@ use std::{
     time::Duration,
 };
 
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use zeroize::Zeroizing;
+
 /// The database in the data folder.
 pub(crate) const DATABASE: &str = "claviger.db";
 /// The master key in the data folder.
@@ -84,7 +87,7 @@ pub(crate) fn is_open_to_others(path: &Path) -> io::Result<bool> {
 ///
 /// # Errors
 /// One sentence.
-pub(crate) fn read_password(file: Option<&Path>) -> Result<String, String> {
+pub(crate) fn read_password(file: Option<&Path>) -> Result<Zeroizing<String>, String> {
     const LONGEST: u64 = 4096;
     let (source, mut input): (String, Box<dyn BufRead>) = match file {
         Some(path) => {
@@ -94,14 +97,40 @@ pub(crate) fn read_password(file: Option<&Path>) -> Result<String, String> {
         }
         None => ("standard input".to_owned(), Box::new(io::stdin().lock().take(LONGEST))),
     };
-    let mut line = String::new();
-    input.read_line(&mut line).map_err(|error| format!("cannot read {source}: {error}"))?;
+    let hidden = if file.is_none() { Hidden::ask() } else { None };
+    let mut line = Zeroizing::new(String::new());
+    let read = input.read_line(&mut line);
+    drop(hidden);
+    read.map_err(|error| format!("cannot read {source}: {error}"))?;
     let line = line.strip_suffix('\n').unwrap_or(&line);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.is_empty() {
         return Err(format!("there is no password on {source}: give it as one line"));
     }
-    Ok(line.to_owned())
+    Ok(Zeroizing::new(line.to_owned()))
+}
+
+/// A terminal that does not show what is typed, until this is dropped.
+struct Hidden(Termios);
+
+impl Hidden {
+    /// Asks for a password, if somebody sits at a terminal.
+    fn ask() -> Option<Self> {
+        let before = tcgetattr(io::stdin()).ok()?;
+        eprint!("password: ");
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(io::stdin(), OptionalActions::Now, &silent).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        // there is nothing better to do when the terminal is gone
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
+        eprintln!();
+    }
 }
 
 /// The name of the system's user who runs this, for the audit.
@@ -140,7 +169,7 @@ mod tests {
         let file = dir.path().join("password");
         for (text, expected) in [("secret\n", "secret"), ("a b \r\nmore\n", "a b "), ("x", "x")] {
             fs::write(&file, text).unwrap();
-            assert_eq!(read_password(Some(&file)).as_deref(), Ok(expected));
+            assert_eq!(*read_password(Some(&file)).unwrap(), expected);
         }
         fs::write(&file, "\n").unwrap();
         assert!(read_password(Some(&file)).is_err());

@@ -17,8 +17,10 @@ use crate::harness::{Folder, wait_until};
 fn beyond_this_machine_needs_a_public_url_and_tls() {
     let folder = Folder::new();
     let serve = ["serve", "--listen", "0.0.0.0:0"];
-    let refusal = folder.run(&serve).refusal();
-    assert!(refusal.contains("--public-url"), "{refusal}");
+    for command in [&serve[..], &["config", "check", "--listen", "0.0.0.0:0"]] {
+        let refusal = folder.run(command).refusal();
+        assert!(refusal.contains("--public-url"), "{refusal}");
+    }
     let url = ["--public-url", "https://keys.example.com"];
     let refusal = folder.run(&[&serve[..], &url].concat()).refusal();
     assert!(refusal.contains("--insecure"), "{refusal}");
