@@ -303,11 +303,20 @@ impl App {
     pub async fn delete_organisation(
         &self,
         permit: &NamespaceAdmin,
-        fresh: &FreshUser,
-        caller: &Caller,
+        by: &FreshUser,
         origin: &Origin,
     ) -> Result<(), Error> {
-        let (now, actor, id, by) = (self.now(), caller.actor(origin), permit.on().id, fresh.id());
+        self.end_organisation(permit.on().id, by, origin).await
+    }
+
+    /// Ends an organisation; the caller has shown that he may.
+    pub(crate) async fn end_organisation(
+        &self,
+        id: PrincipalId,
+        by: &FreshUser,
+        origin: &Origin,
+    ) -> Result<(), Error> {
+        let (now, actor, by) = (self.now(), by.caller().actor(origin), by.id());
         self.db
             .write(move |tx| {
                 let org = principals::find(tx, &id)?.ok_or(Error::NotFound("organization"))?;

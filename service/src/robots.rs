@@ -12,7 +12,7 @@ use claviger_domain::{
     name::{Description, RobotName},
     principal::PrincipalKind,
     role::OrgRole,
-    scope::{Scopes, UserCap},
+    scope::Scopes,
     secret::TokenSecret,
 };
 use claviger_store::{
@@ -96,11 +96,9 @@ impl App {
     /// [`Error::Unauthenticated`] for nobody or a robot, [`Error::Denied`] when his credential may
     /// not change his account.
     pub fn own_robots(&self, caller: Option<&Caller>) -> Result<RobotHome, Error> {
-        let caller = caller.filter(|caller| caller.is_user()).ok_or(Error::Unauthenticated)?;
+        let caller = caller.ok_or(Error::Unauthenticated)?;
+        caller.must_be_own_admin()?;
         let principal = &caller.principal;
-        if caller.caps.user < UserCap::Admin {
-            return Err(Error::denied("manage robots of", &*principal.name));
-        }
         Ok(RobotHome {
             owner: principal.id,
             account: principal.account,
@@ -218,7 +216,7 @@ impl App {
             let (actor, name) = (caller.actor(origin), home.name.clone());
             self.db
                 .write(move |tx| {
-                    let act = Act::done("show_robot_tokens", "namespace", &name);
+                    let act = Act::done("reveal_robot_tokens", "namespace", &name);
                     Ok(audit::append(tx, now, &actor, &act.namespace(&name))?)
                 })
                 .await?;
@@ -253,7 +251,7 @@ impl App {
             None => None,
         };
         if secret.is_some() {
-            self.note(home, caller, "show_robot_token", &robot, origin).await?;
+            self.note(home, caller, "reveal_robot_token", &robot, origin).await?;
         }
         Ok(RobotView { robot, secret, teams: Vec::new(), repositories: Vec::new() })
     }

@@ -134,7 +134,7 @@ impl App {
                     .namespace(&namespace)
                     .change(before.as_deref(), Some(&after));
                 audit::append(tx, now, &actor, &act)?;
-                Ok(TeamChanged { new, team })
+                Ok(TeamChanged { team, new })
             })
             .await
     }
@@ -227,7 +227,7 @@ impl App {
         let (now, actor, by) = (self.now(), caller.actor(origin), caller.principal.id);
         let (org, namespace) = (permit.on().id, permit.name().to_owned());
         let (team, name) = (team.to_owned(), name.to_owned());
-        let invites = self.settings.quay.invites_to_teams();
+        let by_mail = self.settings.quay.invites_to_teams();
         self.db
             .write(move |tx| {
                 let team = team_of(tx, &org, &team)?;
@@ -241,7 +241,7 @@ impl App {
                 }
                 let stranger =
                     who.kind == PrincipalKind::User && !teams::in_org(tx, &org, &who.id)?;
-                let invited = invites && stranger;
+                let invited = by_mail && stranger;
                 let act = if invited {
                     teams::invite(tx, &team.id, &who.id, &by, now)?;
                     "org_invite_team_member"

@@ -9,6 +9,7 @@ mod body;
 pub(crate) mod cookie;
 mod date;
 mod discovery;
+mod entities;
 mod error;
 mod errors;
 mod face;
@@ -23,6 +24,7 @@ mod repositories;
 mod robots;
 mod schema;
 mod sessions;
+mod superusers;
 mod teams;
 mod user;
 
@@ -46,6 +48,8 @@ fn routes(settings: &Settings) -> Routes<Arc<App>> {
         .and(teams::routes())
         .and(robots::routes())
         .and(prototypes::routes())
+        .and(superusers::routes())
+        .and(entities::routes())
         .and(user::routes());
     let quay = &settings.quay;
     let optional = [

@@ -195,6 +195,7 @@ const CHANGE: Schema = Schema(&[
 ]);
 
 #[derive(Deserialize)]
+#[expect(clippy::option_option, reason = "absent and null are two wishes")]
 struct Change {
     invoice_email: Option<bool>,
     #[serde(default, deserialize_with = "given")]
@@ -204,6 +205,7 @@ struct Change {
 }
 
 /// Tells null from nothing.
+#[expect(clippy::option_option, reason = "absent and null are two wishes")]
 pub(crate) fn given<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<String>>, D::Error> {
@@ -230,9 +232,8 @@ async fn change(Path(org): Path<String>, call: Call, body: Body) -> Result<Json<
 
 /// `DELETE /api/v1/organization/{orgname}`.
 async fn delete(Path(org): Path<String>, call: Call) -> Result<NoContent, QuayError> {
-    let (caller, permit) = (call.user()?, permit(&call, &org).await?);
-    let fresh = call.fresh()?;
-    call.app.delete_organisation(&permit, &fresh, caller, &call.origin).await?;
+    let permit = permit(&call, &org).await?;
+    call.app.delete_organisation(&permit, &call.fresh()?, &call.origin).await?;
     Ok(NoContent)
 }
 

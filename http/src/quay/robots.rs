@@ -112,6 +112,7 @@ struct Team {
 }
 
 /// The only place where a secret is written down.
+#[expect(clippy::ref_option, reason = "serde asks for it")]
 fn expose<S: Serializer>(secret: &Option<TokenSecret>, serializer: S) -> Result<S::Ok, S::Error> {
     secret.as_ref().map(TokenSecret::expose).serialize(serializer)
 }
@@ -164,9 +165,8 @@ fn details(query: &Query) -> RobotDetails {
 
 fn list(call: &Call, details: RobotDetails, found: Vec<RobotView>) -> Response {
     let style = call.avatars();
-    let view = |view| match details.permissions {
-        true => View::with_permissions(view, style),
-        false => View::new(view),
+    let view = |view| {
+        if details.permissions { View::with_permissions(view, style) } else { View::new(view) }
     };
     secret(StatusCode::OK, Robots { robots: found.into_iter().map(view).collect() })
 }

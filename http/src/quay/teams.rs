@@ -59,7 +59,7 @@ struct Change {
 }
 
 #[derive(Serialize)]
-struct View {
+struct TeamView {
     name: String,
     description: String,
     can_view: bool,
@@ -73,7 +73,7 @@ async fn put(
     Path((org, name)): Path<(String, String)>,
     call: Call,
     body: Body,
-) -> Result<Json<View>, QuayError> {
+) -> Result<Json<TeamView>, QuayError> {
     let (caller, permit) = (call.user()?, permit(&call, &org).await?);
     let Change { role, description } = body.read(&TEAM)?;
     let bad_name = |why| message(format!("Invalid team name {name}: Namespace {why}"));
@@ -85,7 +85,7 @@ async fn put(
             .transpose()?,
     };
     match call.app.put_team(&permit, caller, change, &call.origin).await {
-        Ok(changed) => Ok(Json(View {
+        Ok(changed) => Ok(Json(TeamView {
             avatar: Avatar::of_team(call.avatars(), &name),
             name,
             description: changed.team.description,
@@ -144,7 +144,7 @@ impl MemberView {
 }
 
 #[derive(Serialize)]
-struct Members {
+struct MemberList {
     name: String,
     members: Vec<MemberView>,
     can_edit: bool,
@@ -155,12 +155,12 @@ async fn members(
     Path((org, name)): Path<(String, String)>,
     query: Query,
     call: Call,
-) -> Result<Json<Members>, QuayError> {
+) -> Result<Json<MemberList>, QuayError> {
     let pending = query.flag("includePending") == Some(true);
     let found = call.app.team_members(call.caller(), &org, &name, pending).await?;
     let style = call.avatars();
     let members = found.members.into_iter().map(|member| MemberView::new(member, style)).collect();
-    Ok(Json(Members { name, members, can_edit: found.can_edit }))
+    Ok(Json(MemberList { name, members, can_edit: found.can_edit }))
 }
 
 /// `PUT …/members/{membername}`; a body is not looked at.
