@@ -14,7 +14,7 @@ use claviger_service::{
     keys::{KeyRing, Keys, MasterKeys},
     passwords::{Password, Passwords},
 };
-use claviger_store::{Db, Query, Stmt, audit::Actor, installation};
+use claviger_store::{Db, Query, Row, Stmt, audit::Actor, installation};
 use http::Request;
 use http_body_util::BodyExt;
 use zeroize::Zeroizing;
@@ -93,41 +93,31 @@ impl TestApp {
         self.scratch.folder()
     }
 
-    /// Every row that says who may do what, table by table, without the numbers that the engines
-    /// count up in their own ways.
-    pub async fn rows(&self) -> Vec<Vec<String>> {
+    /// Every row that says who may do what, table by table.
+    pub async fn rows(&self) -> Vec<Vec<Row>> {
         let rows = self.db.read(|q: &mut dyn Query| {
-            let mut tables = Vec::new();
-            for (numbered, table) in TABLES {
-                let rows = q.all(&table, &[])?;
-                let shown = rows.iter().map(|row| {
-                    let shown = format!("{row:?}");
-                    let bare = shown.split_once(", ").map(|(_, rest)| rest.to_owned());
-                    bare.filter(|_| numbered).unwrap_or(shown)
-                });
-                tables.push(shown.collect());
-            }
-            Ok(tables)
+            let tables = TABLES.iter().map(|table| q.all(table, &[]));
+            Ok(tables.collect::<Result<_, _>>()?)
         });
         rows.await.expect("an answer")
     }
 }
 
-/// The tables that say who may do what; whether they begin with a running number.
-const TABLES: [(bool, Stmt); 13] = [
-    (true, Stmt::same("SELECT * FROM principal ORDER BY seq")),
-    (true, Stmt::same("SELECT * FROM team ORDER BY seq")),
-    (true, Stmt::same("SELECT * FROM team_member ORDER BY seq")),
-    (true, Stmt::same("SELECT * FROM team_invite ORDER BY seq")),
-    (true, Stmt::same("SELECT * FROM repository ORDER BY seq")),
-    (true, Stmt::same("SELECT * FROM permission ORDER BY seq")),
-    (true, Stmt::same("SELECT * FROM prototype ORDER BY seq")),
-    (true, Stmt::same("SELECT * FROM application ORDER BY seq")),
-    (true, Stmt::same("SELECT * FROM oauth_assignment ORDER BY seq")),
-    (true, Stmt::same("SELECT * FROM token ORDER BY seq")),
-    (false, Stmt::same("SELECT * FROM token_scope ORDER BY token_id, dialect, word")),
-    (false, Stmt::same("SELECT * FROM secret ORDER BY lookup")),
-    (false, Stmt::same("SELECT * FROM name_tombstone ORDER BY name")),
+/// The tables that say who may do what.
+const TABLES: [Stmt; 13] = [
+    Stmt::same("SELECT * FROM principal ORDER BY seq"),
+    Stmt::same("SELECT * FROM team ORDER BY seq"),
+    Stmt::same("SELECT * FROM team_member ORDER BY seq"),
+    Stmt::same("SELECT * FROM team_invite ORDER BY seq"),
+    Stmt::same("SELECT * FROM repository ORDER BY seq"),
+    Stmt::same("SELECT * FROM permission ORDER BY seq"),
+    Stmt::same("SELECT * FROM prototype ORDER BY seq"),
+    Stmt::same("SELECT * FROM application ORDER BY seq"),
+    Stmt::same("SELECT * FROM oauth_assignment ORDER BY seq"),
+    Stmt::same("SELECT * FROM token ORDER BY seq"),
+    Stmt::same("SELECT * FROM token_scope ORDER BY token_id, dialect, word"),
+    Stmt::same("SELECT * FROM secret ORDER BY lookup"),
+    Stmt::same("SELECT * FROM name_tombstone ORDER BY name"),
 ];
 
 /// The master keys of a test, in memory.

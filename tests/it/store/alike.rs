@@ -1,6 +1,7 @@
 //! Both engines under the same random requests, through the whole application: every answer and
 //! every row is the same.
 
+use claviger_store::Row;
 use claviger_tests::{
     answer::Answer,
     app::TestApp,
@@ -114,6 +115,16 @@ fn comparable(answer: &Answer) -> (u16, Value, String) {
     (answer.status.as_u16(), body, text)
 }
 
+/// A row without the number that the engines count up in their own ways: a refused write leaves a
+/// gap in PostgreSQL's.
+fn without_number(row: &Row) -> String {
+    let shown = format!("{row:?}");
+    match shown.split_once(", ") {
+        Some((number, rest)) if number.starts_with("Row([Int(") => rest.to_owned(),
+        _ => shown,
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_engines_answer_alike_and_keep_the_same_rows() {
     let mut settings = settings::of(&line::group("apptoken")[0].config, &seed::read());
@@ -139,7 +150,8 @@ async fn both_engines_answer_alike_and_keep_the_same_rows() {
         b.clock.advance_ms(1000);
     }
     for (number, (first, second)) in a.rows().await.iter().zip(&b.rows().await).enumerate() {
-        assert_eq!(first, second, "table {number}");
+        let bare = |rows: &Vec<Row>| rows.iter().map(without_number).collect::<Vec<_>>();
+        assert_eq!(bare(first), bare(second), "table {number}");
     }
     assert!(done > STEPS / 4, "only {done} of {STEPS} steps meant something");
 }
