@@ -26,7 +26,6 @@ use claviger_store::{
 use crate::{
     app::App,
     caller::{Caller, FreshUser, Origin},
-    settings::Reveal,
 };
 
 /// A token of this kind that has no lifetime is reckoned with this one where something is said to
@@ -135,12 +134,10 @@ impl App {
         caller.must_be_own_admin()?;
         let (owner, now) = (caller.principal.id, self.now());
         let (token, kept) = self.find_app_token(id, owner, now).await?;
-        let secret = match self.settings.tokens.reveal {
-            Reveal::All => self.secret_again(TokenKind::App, &kept)?,
-            Reveal::Fresh if caller.token().is_none() => {
-                self.secret_again(TokenKind::App, &kept)?
-            }
-            Reveal::Fresh | Reveal::None => None,
+        let secret = if self.may_see_again(caller) {
+            self.secret_again(TokenKind::App, &kept)?
+        } else {
+            None
         };
         if secret.is_some() {
             let (actor, title) = (caller.actor(origin), token.title.clone());

@@ -34,6 +34,7 @@ pub mod sessions;
 pub mod settings;
 pub mod signing;
 pub mod superusers;
+pub mod sweep;
 pub mod teams;
 pub mod throttle;
 pub mod users;

@@ -55,6 +55,7 @@ statements! {
          ON CONFLICT (id) DO UPDATE SET applied = excluded.applied, seen_at = excluded.seen_at"
     );
     LEAVE = Stmt::same("DELETE FROM replica WHERE id = $1");
+    FORGET = Stmt::same("DELETE FROM replica WHERE seen_at < $1");
     LEAVE_ALL = Stmt::same("DELETE FROM replica");
     BEHIND = Stmt::same("SELECT CAST(COUNT(*) AS BIGINT) FROM replica WHERE applied < $1");
 }
@@ -159,6 +160,14 @@ pub fn announce(tx: &mut Tx<'_>, replica: &str, n: i64, now: UnixMillis) -> Resu
 /// For trouble with the database.
 pub fn leave(tx: &mut Tx<'_>, replica: &str) -> Result<(), StoreError> {
     tx.execute(&LEAVE, &[replica.into()]).map(drop)
+}
+
+/// Forgets the servers that were last heard of before `until`.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn forget(tx: &mut Tx<'_>, until: UnixMillis) -> Result<u64, StoreError> {
+    tx.execute(&FORGET, &[until.into()])
 }
 
 /// Removes the rows of servers that did not stop cleanly: for a server that has locked the store.

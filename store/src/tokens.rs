@@ -170,6 +170,13 @@ statements! {
          WHERE revoked_at IS NULL AND principal_id = $1 AND kind = 'refresh' AND parent_id IS NULL
          RETURNING id"
     );
+    SWEEP_REVOKED = Stmt::same(
+        "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE revoked_at <= $1 LIMIT $2)"
+    );
+    SWEEP_EXPIRED = Stmt::same(
+        "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE expires_at <= $1 LIMIT $2)"
+    );
+    SWEEP_SECRETS = Stmt::same("DELETE FROM secret WHERE valid_until <= $1");
     LOOKUPS = Stmt::same("SELECT lookup FROM secret WHERE token_id = $1");
     KEPT = Stmt::same(
         "SELECT t.id, s.selector, s.sealed, s.key_generation, s.prefix, s.format
@@ -321,6 +328,25 @@ pub fn revoke_born_of_password(
     let Ending { now, by, reason } = *ending;
     let values = [principal.into(), now.into(), by.into(), reason.into()];
     revoke_by(tx, &REVOKE_BORN_OF_PASSWORD, &values)
+}
+
+/// Removes at most `most` tombstones of tokens, those that ended at `until` or before; how many. They
+/// open nothing, so nothing is touched.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn sweep(tx: &mut Tx<'_>, until: UnixMillis, most: i64) -> Result<u64, StoreError> {
+    let revoked = tx.execute(&SWEEP_REVOKED, &[until.into(), most.into()])?;
+    let expired = tx.execute(&SWEEP_EXPIRED, &[until.into(), most.into()])?;
+    Ok(revoked + expired)
+}
+
+/// Removes the secrets that ended by a rotation at `until` or before.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn sweep_secrets(tx: &mut Tx<'_>, until: UnixMillis) -> Result<u64, StoreError> {
+    tx.execute(&SWEEP_SECRETS, &[until.into()])
 }
 
 /// Runs a statement that revokes tokens and answers their ids; evicts each of their secrets.

@@ -47,12 +47,6 @@ statements! {
         "UPDATE principal
          SET password_hash = $2, password_changed_at = $3, password_drawn_at = NULL WHERE id = $1"
     );
-    // refresh tokens that stand for no other token were made with the password
-    REVOKE_BY_PASSWORD = Stmt::same(
-        "UPDATE token SET revoked_at = $2, revoked_by = $3, revoke_reason = $4
-         WHERE principal_id = $1 AND kind = 'refresh' AND parent_id IS NULL AND revoked_at IS NULL
-         RETURNING id"
-    );
     SET_PROFILE = Stmt::same("UPDATE principal SET metadata = $2 WHERE id = $1");
     SET_DISABLED = Stmt::same("UPDATE principal SET disabled_at = $2 WHERE id = $1");
     SET_SUPERUSER = Stmt::same("UPDATE principal SET superuser_at = $2 WHERE id = $1");
@@ -119,10 +113,8 @@ pub fn set_password(
     hash: &str,
     ending: &Ending<'_>,
 ) -> Result<(), StoreError> {
-    let Ending { now, by, reason } = *ending;
-    tx.execute(&SET_PASSWORD, &[id.into(), hash.into(), now.into()])?;
-    let values = [id.into(), now.into(), by.into(), reason.into()];
-    tokens::revoke_by(tx, &REVOKE_BY_PASSWORD, &values)?;
+    tx.execute(&SET_PASSWORD, &[id.into(), hash.into(), ending.now.into()])?;
+    tokens::revoke_born_of_password(tx, id, ending)?;
     grants::remove_codes(tx, id)?;
     sessions::end_all(tx, id)
 }

@@ -24,6 +24,10 @@ pub const VOLATILE: &[(&str, &str)] = &[
     ("oauth-authorize-basic", "$.application.organization.avatar"),
 ];
 
+/// Keys that have no counterpart here, wherever they stand: quotas and billing.
+pub const NO_COUNTERPART: &[&str] =
+    &["quotas", "quota_report", "is_free_account", "preferred_namespace"];
+
 /// What makes the server's own secrets known that later lines carry literally: the line whose
 /// answer holds it, where, and the recorded one.
 pub const LEARNED: &[(&str, &str, &str)] = &[(
