@@ -364,6 +364,8 @@ claviger_tests::both! {
         let (app, _) = TestApp::seeded(engine, test_settings()).await;
         let owner = acme(&app).await;
         make_repository(&owner, "app").await;
+        make_repository(&owner, "gone").await;
+        assert_eq!(owner.delete("/api/v1/repository/acme/gone").await.status, 204);
         let robot = owner.put(&format!("{ORG}/robots/ci"), json!({})).await.json();
         let secret = robot["token"].as_str().expect("a secret");
         assert!(actions(&app, "acme+ci", secret).await.is_ok());
@@ -384,6 +386,7 @@ claviger_tests::both! {
         assert_eq!(actions(&app, "acme+ci", secret).await, Err(401), "nothing comes back");
         // with the name he has the names of its repositories again
         make_repository(&owner, "app").await;
+        make_repository(&owner, "gone").await;
     }
 
     async fn deleting_an_organisation_needs_a_fresh_sign_in(engine: Engine) {

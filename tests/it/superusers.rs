@@ -259,6 +259,11 @@ claviger_tests::both! {
         let seen = nobody.get("/api/v1/users/reader").await.json();
         assert_eq!((&seen["username"], &seen["anonymous"]), (&json!("reader"), &json!(false)));
         assert!(seen.get("email").is_none() && seen.get("super_user").is_none());
+        let reader = Visitor::sign_in(&app, "reader", "password").await;
+        let own = reader.get("/api/v1/users/reader").await.json();
+        assert_eq!(own, reader.get("/api/v1/user/").await.json());
+        let root = Visitor::sign_in(&app, "devtable", "password").await;
+        assert_eq!(root.get("/api/v1/users/reader").await.json()["super_user"], false);
         for name in ["buynlarge", "devtable+dtrobot", "nosuch"] {
             let answer = nobody.get(&format!("/api/v1/users/{name}")).await;
             assert_eq!(answer.status, 404);

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use axum::response::{IntoResponse, Response};
 use claviger_domain::{Error, principal::PrincipalKind};
 use claviger_service::{
     App,
@@ -13,7 +14,10 @@ use claviger_service::{
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{avatar::Avatar, error::QuayError, gate::Call, json::Json, path::Path, query::Query};
+use super::{
+    avatar::Avatar, error::QuayError, gate::Call, json::Json, path::Path, query::Query,
+    user::view as own_view,
+};
 use crate::Routes;
 
 /// The routes of this file.
@@ -94,16 +98,21 @@ struct PublicUser {
     super_user: Option<bool>,
 }
 
-/// `GET /api/v1/users/{username}`, for anybody.
-async fn public_user(Path(name): Path<String>, call: Call) -> Result<Json<PublicUser>, QuayError> {
+/// `GET /api/v1/users/{username}`, for anybody; oneself as `GET /api/v1/user/` shows one.
+async fn public_user(Path(name): Path<String>, call: Call) -> Result<Response, QuayError> {
+    if let Ok(caller) = call.user_reader()
+        && *caller.principal.name == *name
+    {
+        return own_view(&call, caller).await;
+    }
     let asks = call.caller().is_some_and(|c| c.standing.superuser && c.caps.superuser);
     match call.app.public_user(&name).await {
-        Ok((face, superuser)) => Ok(Json(PublicUser {
-            anonymous: false,
-            avatar: Avatar::of(call.avatars(), &face),
-            username: face.name,
-            super_user: asks.then_some(superuser),
-        })),
+        Ok((face, superuser)) => {
+            let avatar = Avatar::of(call.avatars(), &face);
+            let super_user = asks.then_some(superuser);
+            let view = PublicUser { anonymous: false, username: face.name, avatar, super_user };
+            Ok(Json(view).into_response())
+        }
         Err(Error::NotFound(_)) => Err(QuayError::message(StatusCode::NOT_FOUND, "Not Found")),
         Err(error) => Err(error.into()),
     }

@@ -149,7 +149,11 @@ impl View {
     }
 }
 
-async fn view(call: &Call, caller: &Caller) -> Result<Response, QuayError> {
+/// The caller himself.
+///
+/// # Errors
+/// 503.
+pub(crate) async fn view(call: &Call, caller: &Caller) -> Result<Response, QuayError> {
     let user = call.app.own_user(caller).await?;
     Ok(Json(View::new(user, caller, call.avatars())).into_response())
 }
