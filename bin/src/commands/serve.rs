@@ -30,6 +30,8 @@ use crate::{
 
 /// How often last-used times are written, and new keys are looked for.
 const MINUTE: Duration = Duration::from_secs(60);
+/// How often what is dead is swept out.
+const HOUR: Duration = Duration::from_secs(3600);
 /// How long to wait after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -149,6 +151,11 @@ fn chores(desk: &Desk) -> JoinSet<()> {
     chores.spawn(every(MINUTE, "last uses could not be written", move || {
         let app = Arc::clone(&app);
         async move { app.flush_activity().await.map(drop) }
+    }));
+    let app = Arc::clone(&desk.app);
+    chores.spawn(every(HOUR, "what is dead could not be swept out", move || {
+        let app = Arc::clone(&app);
+        async move { app.sweep().await.map(drop) }
     }));
     let (app, master) = (Arc::clone(&desk.app), Arc::clone(&desk.master));
     chores.spawn(async move {

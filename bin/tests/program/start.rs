@@ -119,6 +119,24 @@ fn killed_server_comes_back_with_everything() {
 }
 
 #[test]
+fn stopping_server_writes_last_uses_and_takes_leave() {
+    let folder = Folder::new();
+    let server = folder.serve();
+    let token = ["admin", "create-token", "--user", "admin", "--kind", "app"];
+    let token = folder.run(&token).line();
+    assert!(server.admits("$app", &token));
+    let count = |select: &str| -> i64 {
+        let database = rusqlite::Connection::open(folder.data().join("claviger.db")).unwrap();
+        database.query_row(select, [], |row| row.get(0)).unwrap()
+    };
+    let servers = "SELECT count(*) FROM replica";
+    assert_eq!(count(servers), 1);
+    server.stop();
+    assert_eq!(count("SELECT count(*) FROM token WHERE last_used_at IS NOT NULL"), 1);
+    assert_eq!(count(servers), 0);
+}
+
+#[test]
 fn missing_and_wrong_master_keys_are_refused_and_change_nothing() {
     let folder = Folder::new();
     folder.serve().stop();
