@@ -1,5 +1,6 @@
 //! The tests of the whole. One program, so that it is linked once.
 
+mod app_tokens;
 mod crash;
 mod house;
 mod oauth;
