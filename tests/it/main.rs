@@ -15,3 +15,4 @@ mod service;
 mod store;
 mod story;
 mod superusers;
+mod users;
