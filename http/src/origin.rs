@@ -1,7 +1,6 @@
 //! One visit: which request this is, who sent it, through which door.
 
 use std::{
-    convert::Infallible,
     net::{IpAddr, SocketAddr},
     sync::{Arc, OnceLock},
 };
@@ -75,13 +74,5 @@ impl<S: Sync> FromRequestParts<S> for Visit {
 
     async fn from_request_parts(head: &mut Parts, _: &S) -> Result<Self, NoVisit> {
         head.extensions.get::<Self>().cloned().ok_or(NoVisit)
-    }
-}
-
-impl<S: Sync> axum::extract::OptionalFromRequestParts<S> for Visit {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(head: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
-        Ok(head.extensions.get::<Self>().cloned())
     }
 }

@@ -1,6 +1,9 @@
 //! The OAuth door and applications: what the recorded exchanges do not hold.
 
-use claviger_service::{Settings, settings::RegistryState};
+use claviger_service::{
+    Settings,
+    settings::{RegistryState, Reveal},
+};
 use claviger_store::{Query, Stmt};
 use claviger_tests::{
     answer::Answer,
@@ -432,6 +435,32 @@ claviger_tests::both! {
         for bad in [json!(0), json!(-1), json!(315_576_001), json!(i64::MAX)] {
             let body = json!({"name": "t", "scope": "repo:read", "expiration": bad});
             assert_eq!(owner.post(&path, body).await.status, 400, "{bad}");
+        }
+    }
+
+    async fn secret_of_an_application_is_shown_once_where_nothing_is_revealed(engine: Engine) {
+        for (reveal, bearer_sees, session_sees) in [
+            (Reveal::All, true, true),
+            (Reveal::Fresh, false, true),
+            (Reveal::None, false, false),
+        ] {
+            let mut settings = test_settings();
+            settings.tokens.reveal = reveal;
+            let (app, _) = TestApp::seeded(engine, settings).await;
+            let owner = Visitor::sign_in(&app, "devtable", "password").await;
+            let (client_id, secret) = made(&owner, json!({"name": "x"})).await;
+            let path = format!("{APPLICATIONS}/{client_id}");
+            let token = owner.form(AUTHORIZE_APP, &asked("token", REGISTERED, "org:admin")).await;
+            let token = token_in(&token);
+            let bearer = Visitor::bearer(&app, &token);
+            for (visitor, sees) in [(&owner, session_sees), (&bearer, bearer_sees)] {
+                let view = visitor.get(&path).await.json();
+                let shown = view.get("client_secret") == Some(&json!(secret));
+                assert_eq!((shown, view["name"].as_str()), (sees, Some("x")), "{reveal:?}");
+            }
+            app.clock.advance_ms(600_001);
+            let stale = owner.get(&path).await.json();
+            assert_eq!(stale.get("client_secret").is_some(), reveal == Reveal::All, "{reveal:?}");
         }
     }
 
