@@ -275,6 +275,32 @@ async fn refresh_token_of_an_oauth_token_may_no_more_than_that() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refresh_token_of_a_password_ends_with_it_and_one_of_a_token_does_not() {
+    let (app, secrets) = seeded().await;
+    let by_password = Visitor::basic(&app, "freshuser", "password");
+    let by_token = as_app(&app, &secrets, FRESH);
+    let mut forms = Vec::new();
+    for visitor in [by_password, by_token] {
+        let refresh = refresh_token(&get(&visitor, "offline_token=true").await);
+        let form = format!("grant_type=refresh_token&refresh_token={refresh}");
+        assert_eq!(post(&app, &form).await.status, 200);
+        forms.push(form);
+    }
+    let superuser = Visitor::sign_in(&app, "devtable", "password").await;
+    let user = "/api/v1/superuser/users/freshuser";
+    let changed = superuser.put(user, json!({"password": "another-one"})).await;
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    assert_eq!(post(&app, &forms[0]).await.status, 401);
+    assert_eq!(post(&app, &forms[1]).await.status, 200);
+
+    let disabled = superuser.put(user, json!({"enabled": false})).await;
+    assert_eq!(disabled.status, 200, "{}", disabled.text());
+    let refused = post(&app, &forms[1]).await;
+    let message = "This user has been disabled. Please contact your administrator.";
+    assert_eq!(refused.json()["errors"][0]["message"], message);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_only_looks_or_comes_from_another_site_makes_nothing() {
     let (app, _) = seeded().await;
     let path = "/v2/auth?service=localhost:5000&offline_token=true\
