@@ -165,6 +165,11 @@ statements! {
          UPDATE token SET revoked_at = $2, revoked_by = $3, revoke_reason = $4
          WHERE revoked_at IS NULL AND id IN (SELECT id FROM ends) RETURNING id"
     );
+    REVOKE_BORN_OF_PASSWORD = Stmt::same(
+        "UPDATE token SET revoked_at = $2, revoked_by = $3, revoke_reason = $4
+         WHERE revoked_at IS NULL AND principal_id = $1 AND kind = 'refresh' AND parent_id IS NULL
+         RETURNING id"
+    );
     SWEEP_REVOKED = Stmt::same(
         "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE revoked_at <= $1 LIMIT $2)"
     );
@@ -309,6 +314,20 @@ pub fn revoke_kind(
     let Ending { now, by, reason } = *ending;
     let values = [principal.into(), now.into(), by.into(), reason.into(), kind.as_str().into()];
     revoke_by(tx, &REVOKE_KIND, &values)
+}
+
+/// Revokes the refresh tokens that a user got for his password; whether there was one.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn revoke_born_of_password(
+    tx: &mut Tx<'_>,
+    principal: &PrincipalId,
+    ending: &Ending<'_>,
+) -> Result<bool, StoreError> {
+    let Ending { now, by, reason } = *ending;
+    let values = [principal.into(), now.into(), by.into(), reason.into()];
+    revoke_by(tx, &REVOKE_BORN_OF_PASSWORD, &values)
 }
 
 /// Removes at most `most` tombstones of tokens, those that ended at `until` or before; how many. They
