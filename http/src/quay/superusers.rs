@@ -32,7 +32,7 @@ use crate::{Routes, headers::keep_nowhere};
 const USERS: &str = "/api/v1/superuser/users/";
 const USER: &str = "/api/v1/superuser/users/{username}";
 const ORGANISATIONS: &str = "/api/v1/superuser/organizations/";
-const ORGANISATION: &str = "/api/v1/superuser/organizations/{name}";
+const ORGANISATION: &str = "/api/v1/superuser/organizations/{orgname}";
 
 /// The routes of this file.
 pub(crate) fn routes() -> Routes<Arc<App>> {
@@ -281,7 +281,7 @@ struct ChangeOrganisation {
     name: Option<String>,
 }
 
-/// `PUT /api/v1/superuser/organizations/{name}`.
+/// `PUT /api/v1/superuser/organizations/{orgname}`.
 async fn change_organisation(
     Path(org): Path<String>,
     call: Call,
@@ -304,7 +304,7 @@ async fn change_organisation(
     }
 }
 
-/// `DELETE /api/v1/superuser/organizations/{name}`.
+/// `DELETE /api/v1/superuser/organizations/{orgname}`.
 async fn delete_organisation(Path(org): Path<String>, call: Call) -> Result<NoContent, QuayError> {
     let by = superuser(&call)?;
     call.app.delete_any_organisation(&by, &org, &call.origin).await?;

@@ -133,6 +133,7 @@ fn existing(name: &str, template: &str) -> &'static str {
         }
         "prototype" | "prototypeid" | "id" => "00000000-0000-4000-8000-0000000b0000",
         "error" | "type" | "error_type" => "not_found",
+        "prefix" => "rea",
         "code" | "email" => "nobody@example.com",
         other => panic!("say what `{{{other}}}` of {template} is"),
     }
