@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Mutex, OnceLock},
+    time::SystemTime,
 };
 
 use http::Request;
@@ -17,22 +18,39 @@ use hyper_util::{
 use super::wait_until;
 use crate::{answer::Answer, server::Server};
 
-/// The program, built from the present sources.
+/// The program. Cargo builds it with the tests of the whole workspace; where it is older than its
+/// sources, because only these tests were built, it is built here.
 pub fn binary() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let tests = std::env::current_exe().expect("this program");
-        let target = tests.ancestors().nth(2).expect("target/debug/deps").to_owned();
-        if cfg!(debug_assertions) {
-            let built = Command::new(option_env!("CARGO").unwrap_or("cargo"))
-                .args(["build", "--quiet", "--package", "claviger", "--target-dir"])
-                .arg(target.parent().expect("the target folder"))
-                .current_dir(env!("CARGO_MANIFEST_DIR"))
-                .status();
-            assert!(built.expect("cargo runs").success(), "the program does not build");
+        let folder = tests.ancestors().nth(2).expect("target/debug/deps").to_owned();
+        let program = folder.join("claviger");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+        let rooms = ["domain", "store", "service", "http", "bin"];
+        let sources = rooms.iter().filter_map(|room| newest(&root.join(room).join("src"))).max();
+        let age = program.metadata().and_then(|data| data.modified()).ok();
+        if age.is_none() || age < sources {
+            let mut build = Command::new(option_env!("CARGO").unwrap_or("cargo"));
+            build.args(["build", "--quiet", "--package", "claviger", "--target-dir"]);
+            build.arg(folder.parent().expect("the target folder")).current_dir(root);
+            if !cfg!(debug_assertions) {
+                build.arg("--release");
+            }
+            assert!(build.status().expect("cargo runs").success(), "the program does not build");
         }
-        target.join("claviger")
+        program
     })
+}
+
+/// When a file below `folder` was changed last.
+fn newest(folder: &Path) -> Option<SystemTime> {
+    let entries = std::fs::read_dir(folder).ok()?.flatten();
+    let times = entries.filter_map(|entry| {
+        let path = entry.path();
+        if path.is_dir() { newest(&path) } else { entry.metadata().ok()?.modified().ok() }
+    });
+    times.max()
 }
 
 /// A command of the program that ends by itself.
