@@ -46,7 +46,8 @@ pub(crate) fn target(config: &Config) -> Target {
 /// Opens the store; a superuser whose password was drawn is told on standard error.
 pub(crate) async fn open(config: Config) -> Result<Desk, Failure> {
     let master = Arc::new(Source::of(&config));
-    if matches!(config.database, Database::Sqlite) || matches!(*master, Source::Own(_)) {
+    let own_key = master.file().is_some_and(|file| file.starts_with(&config.data_dir));
+    if matches!(config.database, Database::Sqlite) || own_key {
         files::make_folder(&config.data_dir)?;
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

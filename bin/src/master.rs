@@ -15,28 +15,27 @@ use crate::{config::Config, files};
 
 /// Where the master keys lie.
 pub(crate) enum Source {
-    /// `--master-key-file`: it must be there.
-    Named(PathBuf),
+    /// A file, made at the first start of an empty store: `--master-key-file`, or `master.key` in
+    /// the data folder. Its folder must be there.
+    File(PathBuf),
     /// `CLAVIGER_MASTER_KEY`.
     Variable(Zeroizing<String>),
-    /// In the data folder: made at the first start.
-    Own(PathBuf),
 }
 
 impl Source {
     /// What `config` says.
     pub(crate) fn of(config: &Config) -> Self {
         match (&config.master_key_file, &config.secrets.master_key) {
-            (Some(path), _) => Self::Named(path.clone()),
+            (Some(path), _) => Self::File(path.clone()),
             (None, Some(text)) => Self::Variable(text.clone()),
-            (None, None) => Self::Own(config.data_dir.join(files::MASTER_KEY)),
+            (None, None) => Self::File(config.data_dir.join(files::MASTER_KEY)),
         }
     }
 
     /// The file, if it is one.
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {
-            Self::Named(path) | Self::Own(path) => Some(path),
+            Self::File(path) => Some(path),
             Self::Variable(_) => None,
         }
     }
@@ -55,25 +54,19 @@ impl MasterSource for Source {
     fn name(&self) -> String {
         match self {
             Self::Variable(_) => "CLAVIGER_MASTER_KEY".to_owned(),
-            Self::Named(path) | Self::Own(path) => path.display().to_string(),
+            Self::File(path) => path.display().to_string(),
         }
     }
 
     fn read(&self) -> Result<Option<MasterKeys>, String> {
         let text = match self {
             Self::Variable(text) => text.clone(),
-            Self::Named(path) | Self::Own(path) => match fs::read_to_string(path) {
+            Self::File(path) => match fs::read_to_string(path) {
                 Ok(text) => Zeroizing::new(text),
-                Err(error) => match (self, error.kind()) {
-                    (Self::Own(_), io::ErrorKind::NotFound) => return Ok(None),
-                    _ => {
-                        return Err(format!(
-                            "cannot read the master key {}: {error}; put it there, or make one \
-                             for a new store with `openssl rand -base64 32`",
-                            path.display()
-                        ));
-                    }
-                },
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => {
+                    return Err(format!("cannot read the master key {}: {error}", path.display()));
+                }
             },
         };
         match MasterKeys::parse(&text) {
@@ -85,8 +78,8 @@ impl MasterSource for Source {
     }
 
     fn draw(&self, chance: &dyn Chance) -> Result<MasterKeys, String> {
-        let Self::Own(path) = self else {
-            return Err("only the master key in the data folder is made by itself".to_owned());
+        let Some(path) = self.file() else {
+            return Err("CLAVIGER_MASTER_KEY is not made by itself".to_owned());
         };
         let keys = MasterKeys::draw(chance);
         let made = write(path, &keys, |new| match fs::hard_link(new, path) {
@@ -140,7 +133,7 @@ mod tests {
     fn own_key_is_made_once_for_its_owner_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("master.key");
-        let source = Source::Own(path.clone());
+        let source = Source::File(path.clone());
         assert!(source.read().unwrap().is_none());
         let first = source.draw(&SystemChance::new()).unwrap();
         let again = source.draw(&SystemChance::new()).unwrap();
@@ -152,7 +145,7 @@ mod tests {
     #[test]
     fn new_generation_takes_the_place_of_the_file() {
         let dir = tempfile::tempdir().unwrap();
-        let source = Source::Own(dir.path().join("master.key"));
+        let source = Source::File(dir.path().join("master.key"));
         let chance = SystemChance::new();
         let mut keys = source.draw(&chance).unwrap();
         keys.add_generation(&chance).unwrap();
@@ -162,11 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn named_key_must_be_there_and_good() {
+    fn key_that_cannot_be_used_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
-        let source = Source::Named(path.clone());
-        assert!(source.read().unwrap_err().starts_with("cannot read the master key"));
+        let source = Source::File(path.clone());
+        let nowhere = Source::File(dir.path().join("missing/key"));
+        let problem = nowhere.draw(&SystemChance::new()).unwrap_err();
+        assert!(problem.starts_with("cannot write"), "{problem}");
         fs::write(&path, "short\n").unwrap();
         let problem = source.read().unwrap_err();
         assert!(problem.contains("cannot be used") && !problem.contains("short"), "{problem}");

@@ -137,7 +137,7 @@ fn stopping_server_writes_last_uses_and_takes_leave() {
 }
 
 #[test]
-fn missing_and_wrong_master_keys_are_refused_and_change_nothing() {
+fn master_key_is_made_for_an_empty_store_alone_and_a_wrong_one_changes_nothing() {
     let folder = Folder::new();
     folder.serve().stop();
     let key = folder.data().join("master.key");
@@ -155,7 +155,7 @@ fn missing_and_wrong_master_keys_are_refused_and_change_nothing() {
             ("CLAVIGER_MASTER_KEY", "rubbish"),
             "the master key in CLAVIGER_MASTER_KEY cannot be used",
         ),
-        (("CLAVIGER_MASTER_KEY_FILE", "no-file"), "cannot read the master key no-file"),
+        (("CLAVIGER_MASTER_KEY_FILE", "no-file"), "no-file is not there: put it back"),
     ] {
         let before = contents(&folder.data());
         let refusal = folder.run_with(&serve, &[variables], "").refusal();
@@ -165,6 +165,10 @@ fn missing_and_wrong_master_keys_are_refused_and_change_nothing() {
     }
     let moved = folder.write("key", &right);
     folder.serve_with(&["--master-key-file", &moved], &[]).stop();
+    let made = Folder::new();
+    let elsewhere = made.data().with_extension("key");
+    made.serve_with(&["--master-key-file", &elsewhere.display().to_string()], &[]).stop();
+    assert!(elsewhere.exists() && !made.data().join("master.key").exists());
     let bare = right.trim_end().strip_prefix("1 ").unwrap();
     folder.serve_with(&[], &[("CLAVIGER_MASTER_KEY", bare)]).stop();
 }
