@@ -131,14 +131,19 @@ impl App {
         let user = self.find_user(name).await?;
         // a name and an address of one user share the count
         let key = user.as_ref().map_or_else(|| name.to_owned(), |user| user.id.to_string());
-        self.throttle.check(&key, origin.address, self.now())?;
+        let allowed = || self.throttle.check(&key, origin.address, self.now());
+        allowed()?;
         let hash = user.as_ref().and_then(|user| user.password_hash.clone());
-        let fits = self.passwords.verify(hash, password).await?;
-        let Some(user) = user.filter(|_| fits) else {
-            self.throttle.failed(&key, origin.address, self.now());
-            return Err(BadCredential::Password.into());
+        let note = |fits| {
+            if fits {
+                self.throttle.succeeded(&key, origin.address);
+            } else {
+                self.throttle.failed(&key, origin.address, self.now());
+            }
         };
-        self.throttle.succeeded(&key, origin.address);
+        // asked again when its turn has come: others may have failed while it waited
+        let fits = self.passwords.verify(hash, password, allowed, note).await?;
+        let user = user.filter(|_| fits).ok_or(BadCredential::Password)?;
         let principal = self.facts.principal(&self.db, user.id).await?;
         // another password meanwhile has begun another epoch
         let same = principal.filter(|principal| principal.session_epoch <= user.session_epoch);

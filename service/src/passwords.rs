@@ -18,7 +18,7 @@ use argon2::{
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use claviger_domain::{Chance, Error, time::random};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 /// How many hashes are computed at a time: each takes a core and 19 MiB.
@@ -109,33 +109,48 @@ impl Passwords {
     /// [`Error::Busy`] when too many calls wait.
     pub async fn hash(&self, password: Password, chance: &dyn Chance) -> Result<String, Error> {
         let salt: [u8; 16] = random(chance);
-        self.work(move || hash(password.expose(), &salt)).await
+        let _place = Place::take(&self.waiting)?;
+        let turn = self.turn().await?;
+        work(turn, move || hash(password.expose(), &salt)).await?.0
     }
 
-    /// Whether `password` fits the stored `hash`; nothing fits `None`, after the same time.
+    /// Whether `password` fits the stored `hash`; nothing fits `None`, after the same time. When its
+    /// turn has come, `before` may refuse; `after` is told before the next turn begins. So what
+    /// `before` knows counts all but the few that are compared at the same time.
     ///
     /// # Errors
-    /// [`Error::Busy`] when too many calls wait.
-    pub async fn verify(&self, hash: Option<String>, password: Password) -> Result<bool, Error> {
+    /// What `before` says; [`Error::Busy`] when too many calls wait.
+    pub async fn verify(
+        &self,
+        hash: Option<String>,
+        password: Password,
+        before: impl FnOnce() -> Result<(), Error>,
+        after: impl FnOnce(bool),
+    ) -> Result<bool, Error> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.dummy.clone());
-        let fits = self.work(move || verify(&hash, password.expose())).await?;
-        Ok(fits && known)
+        let _place = Place::take(&self.waiting)?;
+        let turn = self.turn().await?;
+        before()?;
+        let (fits, turn) = work(turn, move || verify(&hash, password.expose())).await?;
+        let fits = fits? && known;
+        after(fits);
+        drop(turn);
+        Ok(fits)
     }
 
-    async fn work<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let _place = Place::take(&self.waiting)?;
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(Error::internal)?;
-        let work = move || {
-            // held by the thread, so that a caller who goes away does not free a busy core
-            let _turn = turn;
-            work()
-        };
-        tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.turns).acquire_owned().await.map_err(Error::internal)
     }
+}
+
+/// Works on a thread, which holds the turn, so that a caller who goes away does not free a busy
+/// core.
+async fn work<T: Send + 'static>(
+    turn: OwnedSemaphorePermit,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<(T, OwnedSemaphorePermit), Error> {
+    tokio::task::spawn_blocking(move || (work(), turn)).await.map_err(Error::internal)
 }
 
 /// A place among those who wait.
@@ -190,11 +205,37 @@ mod tests {
         let stored = pool.hash(Password::new("correct-horse").unwrap(), &chance).await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
         let fits = |hash: Option<&str>, given: &str| {
-            pool.verify(hash.map(str::to_owned), Password::given(given))
+            let hash = hash.map(str::to_owned);
+            pool.verify(hash, Password::given(given), || Ok(()), |_| ())
         };
         assert!(fits(Some(&stored), "correct-horse").await.unwrap());
         assert!(!fits(Some(&stored), "wrong-horse").await.unwrap());
         assert!(!fits(None, "correct-horse").await.unwrap());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn of_many_guesses_at_once_only_those_of_the_same_moment_are_compared() {
+        let chance = Counter(AtomicUsize::new(0));
+        let pool = Arc::new(Passwords::new(&chance).unwrap());
+        let failures = Arc::new(AtomicUsize::new(0));
+        let guesses = (0..20).map(|_| {
+            let (pool, failures) = (Arc::clone(&pool), Arc::clone(&failures));
+            tokio::spawn(async move {
+                let before = || match failures.load(Ordering::Acquire) {
+                    0 => Ok(()),
+                    _ => Err(Error::Throttled { retry_after: Duration::from_secs(1) }),
+                };
+                let after = |_| {
+                    failures.fetch_add(1, Ordering::AcqRel);
+                };
+                pool.verify(None, Password::given("guess"), before, after).await.is_ok()
+            })
+        });
+        let mut compared = 0;
+        for guess in guesses.collect::<Vec<_>>() {
+            compared += usize::from(guess.await.unwrap());
+        }
+        assert!((1..=AT_ONCE).contains(&compared), "{compared}");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::{
 };
 
 use claviger_domain::{Error, UnixMillis};
+use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 
 /// How many (user, network) pairs are remembered; beyond that the oldest half is forgotten.
 const MOST: usize = 65_536;
@@ -37,7 +38,16 @@ impl Failures {
     }
 }
 
-type Key = (Box<str>, Option<IpAddr>);
+/// The hash of the user's name, so that long names cost no more memory, and the network.
+type Key = ([u8; SHA256_OUTPUT_LEN], Option<IpAddr>);
+
+fn key(user: &str, address: Option<IpAddr>) -> Key {
+    let mut hash = [0; SHA256_OUTPUT_LEN];
+    for (to, from) in hash.iter_mut().zip(digest(&SHA256, user.as_bytes()).as_ref()) {
+        *to = *from;
+    }
+    (hash, address.map(network))
+}
 
 /// Who has failed to sign in lately.
 #[derive(Default)]
@@ -53,7 +63,7 @@ impl Throttle {
     /// # Errors
     /// [`Error::Throttled`] with the time to wait.
     pub fn check(&self, user: &str, address: Option<IpAddr>, now: UnixMillis) -> Result<(), Error> {
-        let failures = self.lock().get(&(user.into(), address.map(network))).copied();
+        let failures = self.lock().get(&key(user, address)).copied();
         let wait_ms = failures.map_or(0, |failures| failures.until().since(now));
         match u64::try_from(wait_ms) {
             Ok(wait_ms) if wait_ms > 0 => {
@@ -73,9 +83,7 @@ impl Throttle {
             let oldest = *oldest;
             all.retain(|_, failures| failures.last > oldest);
         }
-        let failures = all
-            .entry((user.into(), address.map(network)))
-            .or_insert(Failures { count: 0, last: now });
+        let failures = all.entry(key(user, address)).or_insert(Failures { count: 0, last: now });
         let forgotten = now.since(failures.last) > FORGET_MS;
         failures.count = if forgotten { 1 } else { failures.count.saturating_add(1) };
         failures.last = now;
@@ -83,7 +91,7 @@ impl Throttle {
 
     /// The right password was given.
     pub fn succeeded(&self, user: &str, address: Option<IpAddr>) {
-        self.lock().remove(&(user.into(), address.map(network)));
+        self.lock().remove(&key(user, address));
     }
 }
 

@@ -95,7 +95,7 @@ async fn first_start_draws_a_superuser_and_the_second_does_not() {
     let user = app.db.read(|q| Ok(principals::find_by_name(q, "admin")?)).await.unwrap().unwrap();
     assert!(user.superuser_at.is_some() && user.password_drawn_at.is_some());
     let hash = user.password_hash.clone();
-    assert!(app.passwords.verify(hash, drawn.password).await.unwrap());
+    assert!(app.passwords.verify(hash, drawn.password, || Ok(()), |_| ()).await.unwrap());
     let (installation, generation) = (app.keys.installation(), app.keys.generation());
     let certificates = app.registry_certificates().await.unwrap();
     app.close();
