@@ -41,6 +41,8 @@ pub(crate) struct Seat {
     pub(crate) role: Option<OrgRole>,
     /// His role by his teams alone, and not as a superuser.
     pub(crate) own_role: Option<OrgRole>,
+    /// Whether he sees what members see: his credential must be good for organisations.
+    pub(crate) belongs: bool,
     /// Whether he may look at everything.
     pub(crate) looks: bool,
     /// His teams in it.
@@ -55,7 +57,7 @@ impl Seat {
 
     /// Whether he sees who is in the team.
     pub(crate) fn sees(&self, team: &TeamId) -> bool {
-        self.is_admin() || self.looks || (self.role.is_some() && self.teams.contains(team))
+        self.is_admin() || self.looks || (self.belongs && self.teams.contains(team))
     }
 }
 
@@ -156,11 +158,13 @@ impl App {
         let org = |facts: &NamespaceFacts| facts.kind == PrincipalKind::Org;
         let facts = gathered.namespace.filter(org).ok_or(Error::NotFound("organization"))?;
         let role = namespace_role(&gathered.asker(), facts);
+        let whole = gathered.caps.org == Some(OrgRole::Admin);
+        let belongs = role == Some(OrgRole::Admin) || (role.is_some() && whole);
         let looks = gathered.standing.global_readonly;
         gathered.standing.superuser = false;
         let own_role = namespace_role(&gathered.asker(), facts);
         let teams = gathered.teams.iter().map(|team| team.id).collect();
-        Ok(Seat { org: facts.id, role, own_role, looks, teams })
+        Ok(Seat { org: facts.id, role, own_role, belongs, looks, teams })
     }
 
     /// The proof that `caller` administers the organisation `name`.
@@ -209,6 +213,10 @@ impl App {
         };
         self.db
             .write(move |tx| {
+                let maker = principals::find(tx, &owner)?;
+                if maker.is_none_or(|maker| maker.disabled_at.is_some()) {
+                    return Err(Error::Unauthenticated);
+                }
                 claim.take(tx, &id)?;
                 if let Some(email) = &email
                     && principals::find_by_email(tx, &email.key())?.is_some()
@@ -242,7 +250,7 @@ impl App {
             .read(move |q| {
                 let org = principals::find(q, &seat.org)?;
                 let org = org.ok_or(Error::NotFound("organization"))?;
-                let teams = if seat.role.is_some() || seat.looks {
+                let teams = if seat.belongs || seat.looks {
                     let teams = teams::of_org(q, &seat.org)?.into_iter();
                     Some(teams.map(|team| line(&seat, team)).collect())
                 } else {
@@ -251,7 +259,7 @@ impl App {
                 let settings = OrganisationSettings::read(org.metadata.as_deref());
                 Ok(OrganisationView {
                     is_admin: seat.is_admin(),
-                    is_member: seat.role.is_some(),
+                    is_member: seat.belongs,
                     teams,
                     settings: seat.is_admin().then_some(settings).transpose()?,
                     face: face(&org),

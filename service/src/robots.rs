@@ -276,6 +276,7 @@ impl App {
         let robot = self
             .db
             .write(move |tx| {
+                principals::find(tx, &home.owner)?.ok_or(Error::NotFound("organization"))?;
                 let name = new.name.as_str();
                 if principals::find_by_name(tx, name)?.is_some() {
                     return Err(Conflict::RobotExists(name.to_owned()).into());

@@ -101,6 +101,7 @@ impl App {
         let id = TeamId::random(self.chance());
         self.db
             .write(move |tx| {
+                principals::find(tx, &org)?.ok_or(Error::NotFound("organization"))?;
                 let TeamChange { name, role, description } = change;
                 let description = description.map(|text| text.as_str().to_owned());
                 let (team, before) = match teams::find(tx, &org, name.as_str())? {

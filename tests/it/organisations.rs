@@ -111,6 +111,36 @@ claviger_tests::both! {
         assert_eq!(wrong.json(), json!({"message": "Invalid tag expiration option"}));
     }
 
+    async fn a_token_shows_no_more_than_its_scopes(engine: Engine) {
+        let (app, secrets) = TestApp::seeded(engine, test_settings()).await;
+        // tokens of an owner, each with one scope
+        let seed = seed::read();
+        let org = "/api/v1/organization/orgwithnosuperuser";
+        for (label, may) in [
+            ("norrread", false),
+            ("norradmin", false),
+            ("norrcreate", false),
+            ("noruread", false),
+            ("noruadmin", false),
+            ("noroadmin", true),
+        ] {
+            let tokens = seed["oauth_tokens"].as_array().expect("tokens");
+            let token = tokens.iter().find(|token| token["label"] == label).expect("the token");
+            let secret = secrets.ours(token["token"].as_str().expect("a secret"));
+            let bearer = Visitor::bearer(&app, &secret);
+            let seen = bearer.get(org).await.json();
+            assert_eq!((&seen["is_member"], &seen["is_admin"]), (&json!(may), &json!(may)), "{label}");
+            assert_eq!(seen.get("teams").is_some(), may, "{label}");
+            for path in ["members", "team/owners/members", "prototypes", "applications"] {
+                let answer = bearer.get(&format!("{org}/{path}")).await;
+                assert_eq!(answer.status, if may { 200 } else { 403 }, "{label} {path}");
+            }
+            let robots = bearer.get(&format!("{org}/robots")).await.status;
+            let listed = may || label == "norrcreate";
+            assert_eq!(robots, if listed { 200 } else { 403 }, "{label}");
+        }
+    }
+
     async fn strangers_and_members_change_nothing(engine: Engine) {
         let (app, _) = TestApp::seeded(engine, test_settings()).await;
         let owner = acme(&app).await;
