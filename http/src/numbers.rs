@@ -24,6 +24,9 @@ fn write(app: &App, out: &mut String) {
             ("{outcome=\"denied\"}", decisions.denied()),
         ],
     );
+    let help = "Decisions that the audit should hold and does not.";
+    let dropped = [("", decisions.dropped())];
+    number(out, "claviger_audit_decisions_dropped_total", "counter", help, &dropped);
     let facts = app.facts();
     let usage = facts.usage();
     let name = "claviger_cache_lookups_total";

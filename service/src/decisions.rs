@@ -1,12 +1,46 @@
-//! How many decisions were made, and how they went; for whoever watches the program.
+//! What was decided about access: counted, and noted for the audit as `audit.decisions` says.
+//!
+//! Nothing of this is in the way of a request: a decision is put into a bounded queue, and a batch
+//! of them is written now and then. When the queue is full, decisions are dropped and counted.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
-/// Counts decisions.
+use claviger_domain::{Error, UnixMillis};
+use claviger_store::audit::{self, Act, Actor, Outcome};
+
+use crate::{app::App, settings::AuditDecisions};
+
+/// How many decisions may wait to be written.
+const WAITING: usize = 10_000;
+/// How many are written in one transaction, so that other writes need not wait long.
+const BATCH: usize = 500;
+
+/// One decision, as the audit tells it.
+#[derive(Clone, Debug)]
+pub(crate) struct Decision {
+    pub(crate) at: UnixMillis,
+    pub(crate) actor: Actor,
+    /// The kind of the object, such as `repository`.
+    pub(crate) object_kind: &'static str,
+    pub(crate) object_name: String,
+    /// What was asked for.
+    pub(crate) asked: Vec<&'static str>,
+    /// What was granted of it.
+    pub(crate) granted: Vec<&'static str>,
+    /// Whether anything was refused.
+    pub(crate) refused: bool,
+}
+
+/// Counts decisions, and keeps those that are to be written.
 #[derive(Debug, Default)]
 pub struct Decisions {
     allowed: AtomicU64,
     denied: AtomicU64,
+    dropped: AtomicU64,
+    waiting: Mutex<Vec<Decision>>,
 }
 
 impl Decisions {
@@ -24,5 +58,70 @@ impl Decisions {
     /// How many refused something.
     pub fn denied(&self) -> u64 {
         self.denied.load(Relaxed)
+    }
+
+    /// How many should have been written and were not.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Decision>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, decision: Decision) {
+        let mut waiting = self.lock();
+        if waiting.len() < WAITING {
+            waiting.push(decision);
+        } else {
+            self.dropped.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+impl App {
+    /// Notes a decision for the audit, if the settings want it; it is made only then.
+    pub(crate) fn note_decision(&self, refused: bool, decision: impl FnOnce() -> Decision) {
+        let wanted = match self.settings.audit.decisions {
+            AuditDecisions::Off => false,
+            AuditDecisions::Denied => refused,
+            AuditDecisions::All => true,
+        };
+        if wanted {
+            self.decisions.note(decision());
+        }
+    }
+
+    /// Writes the decisions that wait; how many.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]; then those that were not written are dropped and counted.
+    pub async fn flush_decisions(&self) -> Result<usize, Error> {
+        let all = std::mem::take(&mut *self.decisions.lock());
+        let count = all.len();
+        for (done, batch) in all.chunks(BATCH).enumerate() {
+            let batch = batch.to_vec();
+            let written = self.db.write(move |tx| {
+                for decision in &batch {
+                    let asked = serde_json::json!({ "actions": decision.asked }).to_string();
+                    let granted = serde_json::json!({ "actions": decision.granted }).to_string();
+                    let (namespace, _) = decision.object_name.split_once('/').unwrap_or_default();
+                    let act = Act {
+                        namespace: Some(namespace).filter(|name| !name.is_empty()),
+                        outcome: if decision.refused { Outcome::Denied } else { Outcome::Success },
+                        ..Act::done("decide", decision.object_kind, &decision.object_name)
+                            .change(Some(&asked), Some(&granted))
+                    };
+                    audit::append(tx, decision.at, &decision.actor, &act)?;
+                }
+                Ok(())
+            });
+            if let Err(error) = written.await {
+                let lost = u64::try_from(count.saturating_sub(done * BATCH)).unwrap_or(u64::MAX);
+                self.decisions.dropped.fetch_add(lost, Relaxed);
+                return Err(error);
+            }
+        }
+        Ok(count)
     }
 }

@@ -27,6 +27,7 @@ pub use self::{
 use crate::{
     app::App,
     caller::{Caller, Origin},
+    decisions::Decision,
     facts::Gathered,
     signing::{Access, Claims},
 };
@@ -147,6 +148,16 @@ impl App {
         for action in RegistryAction::ALL.iter().filter(|action| ask.actions.contains(**action)) {
             self.decisions.count(granted.contains(*action));
         }
+        let refused = !granted.covers(ask.actions);
+        self.note_decision(refused, || Decision {
+            at: self.now(),
+            actor: caller.map_or_else(|| origin.nobody(), |caller| caller.actor(origin)),
+            object_kind: kind,
+            object_name: ask.name.clone(),
+            asked: ask.actions.words(),
+            granted: granted.words(),
+            refused,
+        });
         Ok(Access { kind, name: ask.name, actions: granted.words() })
     }
 

@@ -29,6 +29,7 @@ use crate::{
 };
 
 /// How often last-used times are written, and new keys are looked for.
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 /// How often what is dead is swept out.
 const HOUR: Duration = Duration::from_secs(3600);
@@ -121,6 +122,7 @@ async fn work(desk: &Desk, front: Front, stop: Stop) -> Result<(), Failure> {
     servers.join_all().await;
     chores.shutdown().await;
     desk.app.flush_activity().await?;
+    desk.app.flush_decisions().await?;
     let _ = leave.send(());
     follower.await.map_err(|error| Failure::refused(error.to_string()))
 }
@@ -151,6 +153,11 @@ fn chores(desk: &Desk) -> JoinSet<()> {
     chores.spawn(every(MINUTE, "last uses could not be written", move || {
         let app = Arc::clone(&app);
         async move { app.flush_activity().await.map(drop) }
+    }));
+    let app = Arc::clone(&desk.app);
+    chores.spawn(every(SECOND, "decisions could not be written to the audit", move || {
+        let app = Arc::clone(&app);
+        async move { app.flush_decisions().await.map(drop) }
     }));
     let app = Arc::clone(&desk.app);
     chores.spawn(every(HOUR, "what is dead could not be swept out", move || {

@@ -47,6 +47,14 @@ impl Actions {
         self.0 & action.bit() != 0
     }
 
+    /// Whether nothing that was `asked` for was refused. `*` means whatever the asker may do: it is
+    /// refused only when he may do nothing.
+    pub fn covers(self, asked: Self) -> bool {
+        let all = RegistryAction::All.bit();
+        let star = asked.0 & all == 0 || self.0 != 0;
+        star && asked.0 & !all & !self.0 == 0 || self.0 & all != 0
+    }
+
     /// Adds `action`.
     pub const fn insert(&mut self, action: RegistryAction) {
         self.0 |= action.bit();
@@ -184,6 +192,22 @@ mod tests {
             let alice = alice();
             let granted = granted(&asker(&alice), &acl(role, state), words(asked));
             assert_eq!(granted, words(expected), "{role:?} {state} {asked}");
+        }
+    }
+
+    #[test]
+    fn a_star_is_refused_only_when_nothing_is_granted() {
+        for (asked, granted, covered) in [
+            ("pull", "pull", true),
+            ("pull,push", "pull", false),
+            ("*", "pull", true),
+            ("*", "*", true),
+            ("*", "", false),
+            ("pull,*", "pull", true),
+            ("push,*", "pull", false),
+            ("", "", true),
+        ] {
+            assert_eq!(words(granted).covers(words(asked)), covered, "{asked}: {granted}");
         }
     }
 
