@@ -1,7 +1,7 @@
 //! Organisations: making, seeing, changing and ending them; who belongs to one.
 //!
 //! What somebody may do in an organisation is the role of his teams in it (`domain::access`). An
-//! act asks for the proof that he administers it; what he sees depends on his [`Seat`].
+//! act asks for the proof that he administers it; what he sees depends on his `Seat`.
 //!
 //! Source: `contract/quay.md` section 7, `contract/quay-clients.md` 2.2 and 9.1.
 

@@ -107,10 +107,14 @@ async fn public_user(Path(name): Path<String>, call: Call) -> Result<Response, Q
     }
     let asks = call.caller().is_some_and(|c| c.standing.superuser && c.caps.superuser);
     match call.app.public_user(&name).await {
-        Ok((face, superuser)) => {
+        Ok((face, is_superuser)) => {
             let avatar = Avatar::of(call.avatars(), &face);
-            let super_user = asks.then_some(superuser);
-            let view = PublicUser { anonymous: false, username: face.name, avatar, super_user };
+            let view = PublicUser {
+                anonymous: false,
+                username: face.name,
+                avatar,
+                super_user: asks.then_some(is_superuser),
+            };
             Ok(Json(view).into_response())
         }
         Err(Error::NotFound(_)) => Err(QuayError::message(StatusCode::NOT_FOUND, "Not Found")),

@@ -210,16 +210,6 @@ impl Call {
         if user.caps.user >= UserCap::Admin { Ok(user) } else { Err(QuayError::forbidden()) }
     }
 
-    /// The superuser who is calling, when the credential may act as one (`super:user`).
-    ///
-    /// # Errors
-    /// 401, 403.
-    pub(crate) fn superuser(&self) -> Result<&Caller, QuayError> {
-        let user = self.user()?;
-        let may = user.standing.superuser && user.caps.superuser;
-        if may { Ok(user) } else { Err(QuayError::forbidden()) }
-    }
-
     /// The user who is calling, when his sign-in is fresh or his credential needs none.
     ///
     /// # Errors
