@@ -15,6 +15,8 @@ use crate::app::App;
 
 /// How often a server that hears nothing says that it is still there.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(600);
+/// Who has been silent for so long is gone.
+const SILENCE_MS: i64 = 3 * 600 * 1000;
 /// How often the program asks whether the servers have applied its change.
 const ASK: Duration = Duration::from_millis(5);
 /// What a server may need, beyond its staleness, from a question to the end of its answer.
@@ -53,11 +55,10 @@ impl App {
         let (replica, now) = (replica.to_owned(), self.now());
         // the one server that may run on a SQLite file has locked it: other rows are left-overs
         let alone = first && matches!(self.db.target(), Target::Sqlite(_));
+        let gone = if alone { now.plus_ms(1) } else { now.plus_ms(-SILENCE_MS) };
         self.db
             .write(move |tx| {
-                if alone {
-                    feed::leave_all(tx)?;
-                }
+                feed::forget(tx, gone)?;
                 Ok(feed::announce(tx, &replica, n, now)?)
             })
             .await
@@ -71,8 +72,10 @@ impl App {
     pub async fn wait_for_servers(&self) -> Result<(), Error> {
         let n = self.db.feed().own();
         let end = Instant::now() + self.settings.cache.max_staleness + MARGIN;
+        let since = self.now().plus_ms(-SILENCE_MS);
         while Instant::now() < end {
-            let behind = self.db.peek(move |q: &mut dyn Query| Ok(feed::behind(q, n)?)).await?;
+            let behind = self.db.peek(move |q: &mut dyn Query| Ok(feed::behind(q, n, since)?));
+            let behind = behind.await?;
             if behind == 0 {
                 break;
             }

@@ -56,8 +56,9 @@ statements! {
     );
     LEAVE = Stmt::same("DELETE FROM replica WHERE id = $1");
     FORGET = Stmt::same("DELETE FROM replica WHERE seen_at < $1");
-    LEAVE_ALL = Stmt::same("DELETE FROM replica");
-    BEHIND = Stmt::same("SELECT CAST(COUNT(*) AS BIGINT) FROM replica WHERE applied < $1");
+    BEHIND = Stmt::same(
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM replica WHERE applied < $1 AND seen_at >= $2"
+    );
 }
 
 impl Touched {
@@ -170,20 +171,12 @@ pub fn forget(tx: &mut Tx<'_>, until: UnixMillis) -> Result<u64, StoreError> {
     tx.execute(&FORGET, &[until.into()])
 }
 
-/// Removes the rows of servers that did not stop cleanly: for a server that has locked the store.
+/// How many servers that have given a sign of life since `since` have not applied commit `n` yet.
 ///
 /// # Errors
 /// For trouble with the database.
-pub fn leave_all(tx: &mut Tx<'_>) -> Result<(), StoreError> {
-    tx.execute(&LEAVE_ALL, &[]).map(drop)
-}
-
-/// How many running servers have not applied commit `n` yet.
-///
-/// # Errors
-/// For trouble with the database.
-pub fn behind(q: &mut dyn Query, n: i64) -> Result<i64, StoreError> {
-    q.optional(&BEHIND, &[n.into()])?.map_or(Ok(0), |row| row.int(0))
+pub fn behind(q: &mut dyn Query, n: i64, since: UnixMillis) -> Result<i64, StoreError> {
+    q.optional(&BEHIND, &[n.into(), since.into()])?.map_or(Ok(0), |row| row.int(0))
 }
 
 /// The feed as this process follows it.
