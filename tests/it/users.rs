@@ -1,13 +1,17 @@
 //! Users make themselves, and change what they are.
 
+use std::sync::Arc;
+
 use claviger_domain::{Error, name::Namespace};
-use claviger_service::Settings;
+use claviger_http::{doors, metrics::Metrics};
+use claviger_service::{Settings, settings::RegistryState};
 use claviger_store::{Stmt, Tx};
 use claviger_tests::{
     app::TestApp,
     case::{seed, settings},
     scratch::Engine,
     server::Server,
+    stands::SeededChance,
     visitor::Visitor,
 };
 use http::Method;
@@ -149,6 +153,29 @@ claviger_tests::both! {
         app.clock.advance_ms(601_000);
         let stale = user.put(USER, json!({"company": "x"})).await;
         assert_eq!(stale.json()["error_type"], "fresh_login_required");
+    }
+
+    async fn what_takes_rights_away_works_in_read_only_state(engine: Engine) {
+        let (app, _) = TestApp::seeded(engine, test_settings()).await;
+        let superuser = Visitor::sign_in(&app, "devtable", "password").await.kept();
+        let user = Visitor::sign_in(&app, "freshuser", "password").await.kept();
+        let mut settings = test_settings();
+        settings.quay.registry_state = RegistryState::Readonly;
+        let beside = app.beside(settings);
+        let chance = Arc::new(SeededChance::new(4));
+        let read_only = doors::site(&beside, chance, &Arc::<Metrics>::default());
+        let superuser = Visitor::again(&read_only, &superuser);
+        let reader = "/api/v1/superuser/users/reader";
+        for change in [json!({"enabled": true}), json!({"enabled": false, "email": "x@y"}), json!({})] {
+            assert_eq!(superuser.put(reader, change).await.status, 503);
+        }
+        let disabled = superuser.put(reader, json!({"enabled": false})).await;
+        assert_eq!(disabled.status, 200, "{}", disabled.text());
+        let user = Visitor::again(&read_only, &user);
+        assert_eq!(user.post(TOKENS, json!({"title": "x"})).await.status, 503);
+        assert_eq!(user.post("/api/v1/signout", json!({})).await.status, 200);
+        assert_eq!(user.get(USER).await.status, 401);
+        beside.close();
     }
 
     async fn an_empty_store_takes_its_first_user_from_this_machine_once(engine: Engine) {

@@ -15,7 +15,7 @@ use super::{
     applications::avatar_of,
     avatar::Avatar,
     error::QuayError,
-    gate::Call,
+    gate::{Call, EndingCall},
     json::{Json, NoContent},
     path::Path,
 };
@@ -100,7 +100,10 @@ async fn get(call: Call, Path(uuid): Path<String>) -> Result<Response, QuayError
 }
 
 /// `DELETE /api/v1/user/authorizations/{uuid}`: the token opens nothing any more.
-async fn revoke(call: Call, Path(uuid): Path<String>) -> Result<NoContent, QuayError> {
+async fn revoke(
+    EndingCall(call): EndingCall,
+    Path(uuid): Path<String>,
+) -> Result<NoContent, QuayError> {
     let user = call.user_admin()?;
     let id = uuid.parse().map_err(|_| QuayError::not_found())?;
     call.app.revoke_authorization(user, id, &call.origin).await?;

@@ -36,19 +36,28 @@ pub(crate) struct Call {
 /// The call of a resource that anybody may reach even where anonymous access is off.
 pub(crate) struct OpenCall(pub(crate) Call);
 
+/// The call of a resource that only takes rights away: it is served in read-only state, too, because
+/// what leaked must be ended at once (`SECURITY.md`, section 3).
+pub(crate) struct EndingCall(pub(crate) Call);
+
 impl FromRequestParts<Arc<App>> for Call {
     type Rejection = QuayError;
 
     async fn from_request_parts(head: &mut Parts, app: &Arc<App>) -> Result<Self, QuayError> {
         let call = enter(head, app).await?;
-        if call.caller.is_none() && !app.settings().quay.feature_anonymous_access {
-            return Err(QuayError::abort(
-                StatusCode::UNAUTHORIZED,
-                "Anonymous access is not allowed",
-                None,
-            ));
-        }
+        call.refuse_writes(head)?;
+        call.refuse_nobody()?;
         Ok(call)
+    }
+}
+
+impl FromRequestParts<Arc<App>> for EndingCall {
+    type Rejection = QuayError;
+
+    async fn from_request_parts(head: &mut Parts, app: &Arc<App>) -> Result<Self, QuayError> {
+        let call = enter(head, app).await?;
+        call.refuse_nobody()?;
+        Ok(Self(call))
     }
 }
 
@@ -56,7 +65,9 @@ impl FromRequestParts<Arc<App>> for OpenCall {
     type Rejection = QuayError;
 
     async fn from_request_parts(head: &mut Parts, app: &Arc<App>) -> Result<Self, QuayError> {
-        enter(head, app).await.map(Self)
+        let call = enter(head, app).await?;
+        call.refuse_writes(head)?;
+        Ok(Self(call))
     }
 }
 
@@ -82,13 +93,8 @@ async fn enter(head: &Parts, app: &Arc<App>) -> Result<Call, QuayError> {
     }
     let by_token = bearer.is_some() && caller.is_some();
     let call = Call { app: Arc::clone(app), origin, cookie, caller };
-    if !head.method.is_safe() {
-        if !by_token {
-            call.refuse_forged(head)?;
-        }
-        if app.settings().quay.registry_state == RegistryState::Readonly {
-            return Err(read_only());
-        }
+    if !head.method.is_safe() && !by_token {
+        call.refuse_forged(head)?;
     }
     Ok(call)
 }
@@ -176,6 +182,23 @@ impl Call {
     /// How avatars are drawn here.
     pub(crate) fn avatars(&self) -> AvatarKind {
         self.app.settings().quay.avatar_kind
+    }
+
+    /// Whether the installation takes no writes at the moment.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.app.settings().quay.registry_state == RegistryState::Readonly
+    }
+
+    fn refuse_writes(&self, head: &Parts) -> Result<(), QuayError> {
+        if self.is_read_only() && !head.method.is_safe() { Err(read_only()) } else { Ok(()) }
+    }
+
+    fn refuse_nobody(&self) -> Result<(), QuayError> {
+        if self.caller.is_some() || self.app.settings().quay.feature_anonymous_access {
+            return Ok(());
+        }
+        let text = "Anonymous access is not allowed";
+        Err(QuayError::abort(StatusCode::UNAUTHORIZED, text, None))
     }
 
     /// Who is calling; nobody for an anonymous call.

@@ -18,7 +18,7 @@ use super::{
     body::Body,
     cookie,
     error::QuayError,
-    gate::{Call, OpenCall},
+    gate::{Call, EndingCall, OpenCall},
     json::{Json, Success},
     schema::{Field, Kind, Schema},
 };
@@ -149,7 +149,7 @@ async fn verify(call: Call, body: Body) -> Result<Response, QuayError> {
 }
 
 /// `POST /api/v1/signout`: ends every session of the user.
-async fn sign_out(OpenCall(call): OpenCall) -> Result<Response, QuayError> {
+async fn sign_out(EndingCall(call): EndingCall) -> Result<Response, QuayError> {
     if let Some(caller) = call.caller().filter(|caller| caller.is_user()) {
         call.app.sign_out(caller, &call.origin).await?;
     }

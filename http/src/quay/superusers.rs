@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::{
     avatar::Avatar,
     body::Body,
-    error::QuayError,
-    gate::Call,
+    error::{QuayError, read_only},
+    gate::{Call, EndingCall},
     json::{Json, NoContent},
     organisations::{bad_namespace, parse_email},
     path::Path,
@@ -195,6 +195,12 @@ struct ChangeUser {
     superuser: Option<bool>,
 }
 
+impl ChangeUser {
+    fn only_disables(&self) -> bool {
+        matches!(self, Self { password: None, email: None, enabled: Some(false), superuser: None })
+    }
+}
+
 #[derive(Serialize)]
 struct ChangedUser {
     #[serde(flatten)]
@@ -206,11 +212,15 @@ struct ChangedUser {
 /// `PUT /api/v1/superuser/users/{username}`.
 async fn change_user(
     Path(name): Path<String>,
-    call: Call,
+    EndingCall(call): EndingCall,
     body: Body,
 ) -> Result<Json<ChangedUser>, QuayError> {
+    let asked = body.read(&CHANGE_USER);
+    if call.is_read_only() && !asked.as_ref().is_ok_and(ChangeUser::only_disables) {
+        return Err(read_only());
+    }
     let by = superuser(&call)?;
-    let ChangeUser { password, email, enabled, superuser } = body.read(&CHANGE_USER)?;
+    let ChangeUser { password, email, enabled, superuser } = asked?;
     let encrypted_password = password.is_some().then_some(());
     let change = UserChange {
         password: password.map(Password::new).transpose().map_err(|_| bad_password())?,

@@ -70,6 +70,7 @@ struct OrganisationAdminLine {
 
 /// What only a credential that may change the user sees of him.
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "these are Quay's keys")]
 struct AdminView {
     can_create_repo: bool,
     is_me: bool,
@@ -241,6 +242,7 @@ const CHANGE: Schema = Schema(&[
 ]);
 
 #[derive(Deserialize)]
+#[expect(clippy::option_option, reason = "absent and null are two wishes")]
 struct Change {
     password: Option<String>,
     email: Option<String>,
