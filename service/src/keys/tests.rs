@@ -180,3 +180,44 @@ fn debug_shows_nothing() {
     assert_eq!(format!("{opaque:?}"), "[secret]");
     assert!(format!("{ring:?}").contains("[secret]"));
 }
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// Computed apart, by other means, from the key 00…1f and the selector 00…0f. Whoever has to change
+/// this ends every token there is.
+#[test]
+fn what_was_derived_once_is_derived_for_ever() {
+    let ring = ring(&[1]);
+    for (kind, right) in [
+        (TokenKind::App, "clva_043dJFZ5noBhx3ZcLwargveLewC61ElHOjXQFdrbphIJNq1IdmLU"),
+        (TokenKind::Oauth, "clvo_043dJFZ5noBhx3ZcLwargveLZZKkcmiaQJaBhavxsbrvPA45f6O3"),
+        (TokenKind::Authorization, "clvz_043dJFZ5noBhx3ZcLwargveLhBqOYF1zKLSvH4OSQbjksQ2tCNlL"),
+        (TokenKind::Api, "clvk043dJFZ5noBhx3ZcLwargveLcjKmZXtUXnRBMDdQ4tRswD0pGcCA"),
+        (TokenKind::Robot, "clvr_043dJFZ5noBhx3ZcLwargveLeNghiFVfISOnCjlST4lZax1bir98"),
+        (TokenKind::Refresh, "clvf_043dJFZ5noBhx3ZcLwargveLeg5OMOCtuEz3GZnu7oT62o0K9WqR"),
+    ] {
+        let (secret, minted) = ring.mint(kind, &Counter::default()).unwrap();
+        assert_eq!(secret.expose(), right);
+        assert_eq!(
+            hex(&minted.lookup),
+            "be45cb2605bf36bebde684841a28f0fd43c69850a3dce5fedba69928ee3a8991"
+        );
+    }
+    let (session, _) = ring.mint_opaque(Purpose::Session, &Counter::default()).unwrap();
+    assert_eq!(session.expose(), "AQABAgMEBQYHCAkKCwwNDg_Ruq0sq-9BvUe6tJCINbGG");
+    assert_eq!(
+        ring.csrf_token(&[7; 32]).unwrap(),
+        "gPST5VYJzbDyUU1tFssy_HvyixZ7tfueO8Ibdghd3qNeLNJJAo3d9IbRNoiOUT92"
+    );
+    assert_eq!(
+        hex(&ring.keyed_hash(Purpose::Foreign, "secret").unwrap().lookup),
+        "2a5904d8460981fd893be9160576d52b235e4d0d8a673900ab4004077efa15d5"
+    );
+    let master = MasterKeys::parse(TWO).unwrap();
+    assert_eq!(
+        hex(&check_value(master.get(1).unwrap(), &installation()).unwrap()),
+        "cecc2c264ee2fd1332ff325d1b79a952feaadd923f0018ea18f4a030d2937a0d"
+    );
+}
