@@ -6,6 +6,9 @@
 //!
 //! Source: Quay `auth/scopes.py`, as `contract/quay.md` section 4.1 lists it.
 
+pub mod openshift;
+
+use self::openshift::OpenshiftScope;
 use crate::role::{OrgRole, Role, words};
 
 words! {
@@ -88,7 +91,12 @@ impl Scopes {
                     Ok(word) => caps.raise(word.caps()),
                     Err(_) => return Caps::NONE,
                 },
-                _ => {}
+                (Dialect::Openshift, word) => {
+                    if let Ok(word) = word.parse::<OpenshiftScope>() {
+                        caps.raise(word.caps());
+                    }
+                }
+                (Dialect::Native | Dialect::Astra, _) => {}
             }
         }
         caps

@@ -9,7 +9,7 @@ use crate::{
     Porch, Site,
     health::{self, MetricsFor, Ready},
     metrics::Metrics,
-    numbers, oauth, quay, registry,
+    numbers, oauth, openshift, quay, registry,
 };
 
 /// Every door of `app`.
@@ -25,6 +25,7 @@ pub fn site(app: &Arc<App>, chance: Arc<dyn Chance>, metrics: &Arc<Metrics>) -> 
         quay::csrf_door(app, &porch),
         registry::door(app, &porch),
         oauth::door(app, &porch),
+        openshift::door(app, &porch),
         health::door(&porch, ready(app), metrics_for),
         oauth::no_door(&porch),
     ])

@@ -14,6 +14,7 @@ pub mod log;
 pub mod metrics;
 mod numbers;
 pub mod oauth;
+pub mod openshift;
 pub mod origin;
 pub mod porch;
 pub mod quay;

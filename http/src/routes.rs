@@ -160,7 +160,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             .with_state(state);
         let entry = Entry::new(Arc::clone(porch), self.door, face, &self.lines);
         let router = router.layer(from_fn_with_state(Arc::new(entry), enter));
-        Door { prefixes: self.prefixes, lines: self.lines, nested, router }
+        Door { prefixes: self.prefixes, lines: self.lines, nested, prepare: |_| {}, router }
     }
 }
 
@@ -220,10 +220,17 @@ pub struct Door {
     prefixes: &'static [&'static str],
     lines: Vec<RouteLine>,
     nested: Vec<Nested>,
+    prepare: fn(&mut Request),
     router: Router,
 }
 
 impl Door {
+    /// The same, with something done to each request before its route is looked for.
+    #[must_use]
+    pub fn prepared(self, prepare: fn(&mut Request)) -> Self {
+        Self { prepare, ..self }
+    }
+
     /// Whether `path` lies below one of its prefixes.
     fn answers(&self, path: &str) -> bool {
         self.prefixes.iter().any(|prefix| {
@@ -276,6 +283,7 @@ impl Site {
         let Some(door) = door.or(self.doors.last()) else {
             return Response::new(axum::body::Body::empty());
         };
+        (door.prepare)(&mut request);
         if let Some(uri) = door.one_segment_a_name(request.method(), request.uri()) {
             *request.uri_mut() = uri;
         }

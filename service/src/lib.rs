@@ -8,6 +8,7 @@ pub mod app;
 pub mod app_tokens;
 pub mod applications;
 mod authn;
+pub mod authorizations;
 pub mod caller;
 pub mod decisions;
 pub mod entities;

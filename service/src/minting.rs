@@ -36,8 +36,8 @@ impl App {
         match self.settings.tokens.reveal {
             Reveal::All => true,
             Reveal::Fresh => {
-                let session = matches!(caller.credential, Credential::Session { .. });
-                session && caller.fresh_user(self.now(), self.fresh_login_timeout()).is_ok()
+                let person = !matches!(caller.credential, Credential::Token { .. });
+                person && caller.fresh_user(self.now(), self.fresh_login_timeout()).is_ok()
             }
             Reveal::None => false,
         }

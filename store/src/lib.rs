@@ -4,6 +4,7 @@
 pub mod app_tokens;
 pub mod applications;
 pub mod audit;
+pub mod authorizations;
 pub mod db;
 pub mod endings;
 pub mod faces;
@@ -42,6 +43,7 @@ pub use postgres::PostgresAddress;
 pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
     let files = [
         ("app_tokens", app_tokens::ALL),
+        ("authorizations", authorizations::ALL),
         ("applications", applications::ALL),
         ("audit", audit::ALL),
         ("endings", endings::ALL),

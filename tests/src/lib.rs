@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod app;
 pub mod case;
+pub mod openshift;
 pub mod real;
 pub mod scratch;
 pub mod server;

@@ -272,6 +272,15 @@ CREATE TABLE token_scope (
     PRIMARY KEY (token_id, dialect, word)
 );
 
+-- What the OpenShift door alone knows of a token.
+CREATE TABLE openshift_authorization (
+    token_id TEXT COLLATE "C" PRIMARY KEY REFERENCES token (id) ON DELETE CASCADE,
+    -- the scopes in the order in which they were asked for
+    scopes TEXT COLLATE "C" NOT NULL,
+    -- none is not an empty one; the token's name is empty for both
+    note TEXT COLLATE "C"
+);
+
 -- What opens: one row, or two during a rotation. Never the MAC, nor a hash worth attacking:
 --   derived  lookup = SHA-256(selector); the selector only for kinds that are shown again
 --   hashed   lookup = keyed hash of a secret that came from elsewhere
