@@ -4,8 +4,10 @@
 //! Source: `contract/openshift.md` sections 1 to 5; `SECURITY.md` section 4 for the rule about
 //! other sites.
 
+use std::time::Duration;
+
 use axum::{body::Body, extract::Request, response::Response};
-use claviger_domain::scope::openshift::Reach;
+use claviger_domain::{Error, scope::openshift::Reach};
 use claviger_service::{Caller, Origin, caller::Credential, settings::RegistryState};
 use http::{HeaderMap, HeaderValue, Method, header::AUTHORIZATION, request::Parts};
 use percent_encoding::percent_decode_str;
@@ -224,20 +226,34 @@ fn refuse_foreign(door: &Openshift, headers: &HeaderMap) -> Result<(), Refusal> 
     Ok(())
 }
 
+/// So long a request waits for its turn after a wrong password. Clients of this door know no 429
+/// and ask with the password each time: without it a slip would fail the next command as well.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Who is calling.
 async fn enter(door: &Openshift, headers: &HeaderMap, origin: &Origin) -> Result<Caller, Refusal> {
-    match login::read(headers) {
-        Login::Bearer(token) => {
-            let caller = door.app.openshift_login(token, origin).await;
-            caller.map_err(|error| Refusal::of(&error, Came::Bearer))
+    let answer = match log_in(door, headers, origin).await {
+        Err(Refused(Error::Throttled { retry_after }, _)) if retry_after <= PATIENCE => {
+            tokio::time::sleep(retry_after).await;
+            log_in(door, headers, origin).await
         }
+        answer => answer,
+    };
+    answer.map_err(|Refused(error, came)| Refusal::of(&error, came))
+}
+
+struct Refused(Error, Came);
+
+async fn log_in(door: &Openshift, headers: &HeaderMap, origin: &Origin) -> Result<Caller, Refused> {
+    let (answer, came) = match login::read(headers) {
+        Login::Bearer(token) => (door.app.openshift_login(token, origin).await, Came::Bearer),
         Login::Basic(user, password) => {
-            let caller = door.app.authenticate_password(&user, password, origin).await;
-            caller.map_err(|error| Refusal::of(&error, Came::Basic))
+            (door.app.authenticate_password(&user, password, origin).await, Came::Basic)
         }
         // nobody has failed: clients ask without credentials first
-        Login::Nothing => Err(Refusal::basic()),
-    }
+        Login::Nothing => (Err(Error::Unauthenticated), Came::Basic),
+    };
+    answer.map_err(|error| Refused(error, came))
 }
 
 /// How far the caller reaches, and with which scopes; `None` without any that is known.
