@@ -1,10 +1,7 @@
 //! The cases of the OpenShift door.
 
 use claviger_service::Settings;
-use claviger_tests::{
-    openshift::{case::Case, world},
-    scratch::Engine,
-};
+use claviger_tests::openshift::{case::Case, world};
 
 /// Cases that do not hold, and why: upstream's accidents that are answered sanely here, and one
 /// that the contract contradicts.

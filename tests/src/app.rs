@@ -104,7 +104,7 @@ impl TestApp {
 }
 
 /// The tables that say who may do what.
-const TABLES: [Stmt; 13] = [
+const TABLES: [Stmt; 14] = [
     Stmt::same("SELECT * FROM principal ORDER BY seq"),
     Stmt::same("SELECT * FROM team ORDER BY seq"),
     Stmt::same("SELECT * FROM team_member ORDER BY seq"),
@@ -116,6 +116,7 @@ const TABLES: [Stmt; 13] = [
     Stmt::same("SELECT * FROM oauth_assignment ORDER BY seq"),
     Stmt::same("SELECT * FROM token ORDER BY seq"),
     Stmt::same("SELECT * FROM token_scope ORDER BY token_id, dialect, word"),
+    Stmt::same("SELECT * FROM openshift_authorization ORDER BY token_id"),
     Stmt::same("SELECT * FROM secret ORDER BY lookup"),
     Stmt::same("SELECT * FROM name_tombstone ORDER BY name"),
 ];
