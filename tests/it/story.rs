@@ -140,6 +140,7 @@ async fn from_an_empty_folder_to_a_push_that_is_refused() {
     let (_, second) = make_app_token(&alice, "desktop").await;
 
     // kill -9 loses nothing that was acknowledged
+    let before = program.said().join("\n");
     program.kill();
     let program = Program::serve(folder, &serve);
     a.login(&registry.name(), "$app", &alices).is_refused();
@@ -149,5 +150,9 @@ async fn from_an_empty_folder_to_a_push_that_is_refused() {
     b.pull(&app, &folder.join("bobs-again")).is_refused();
     let said = program.said().join("\n");
     assert!(!said.contains("superuser "), "the password is printed once: {said}");
+    assert_eq!(before.matches(&*password).count(), 1, "and nowhere else");
+    for secret in [&alices, &bobs, &carols, &second, PASSWORD] {
+        assert!(!before.contains(secret) && !said.contains(secret), "{secret} is in the log");
+    }
     assert!(program.stop().success(), "it stops when it is asked to");
 }
