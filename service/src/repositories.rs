@@ -9,11 +9,11 @@
 
 use claviger_domain::{
     Conflict, Error, UnixMillis,
-    access::{Administer, Describe, Grantee, NamespaceFacts, may_create},
+    access::{Administer, Describe, Grantee, NamespaceFacts, may_create, namespace_role},
     id::{PrincipalId, RepoId},
     name::{Description, Namespace, RepoName},
     principal::PrincipalKind,
-    role::{RepoState, Role, Visibility},
+    role::{OrgRole, RepoState, Role, Visibility},
 };
 use claviger_store::{
     Tx,
@@ -108,8 +108,8 @@ impl App {
         new: NewRepository,
         origin: &Origin,
     ) -> Result<(), Error> {
-        let namespace = self.may_create_in(caller, new.name.namespace()).await?;
-        let maker = self.maker(caller, origin);
+        let (namespace, owns) = self.creator_in(caller, new.name.namespace()).await?;
+        let maker = Maker { owns, ..self.maker(caller, origin) };
         self.db
             .write(move |tx| {
                 if repositories::find(tx, new.name.as_str())?.is_some() {
@@ -129,13 +129,22 @@ impl App {
         caller: &Caller,
         name: &str,
     ) -> Result<NamespaceFacts, Error> {
+        self.creator_in(caller, name).await.map(|(namespace, _)| namespace)
+    }
+
+    /// The same, and whether the namespace is his as the settings and the credential have it.
+    async fn creator_in(
+        &self,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<(NamespaceFacts, bool), Error> {
         let denied = || Error::denied("create repositories in", name);
         let name = name.parse::<Namespace>().map_err(|_| denied())?;
         let gathered = self.about_namespace(Some(caller), name.as_str()).await?;
-        gathered
-            .namespace
-            .filter(|namespace| may_create(&gathered.asker(), *namespace))
-            .ok_or_else(denied)
+        let asker = gathered.asker();
+        let namespace = gathered.namespace.filter(|namespace| may_create(&asker, *namespace));
+        let namespace = namespace.ok_or_else(denied)?;
+        Ok((namespace, namespace_role(&asker, namespace) == Some(OrgRole::Admin)))
     }
 
     /// A repository, for whoever may pull it.
@@ -276,6 +285,7 @@ impl App {
         Maker {
             id: RepoId::random(self.chance()),
             who: caller.principal.id,
+            owns: false,
             superuser: caller.standing.superuser && caller.caps.superuser,
             now: self.now(),
             actor: caller.actor(origin),
@@ -287,6 +297,8 @@ impl App {
 struct Maker {
     id: RepoId,
     who: PrincipalId,
+    /// Whether the namespace is his: he may have back what was removed from it.
+    owns: bool,
     superuser: bool,
     now: UnixMillis,
     actor: Actor,
@@ -302,7 +314,8 @@ impl Maker {
     ) -> Result<(), Error> {
         let name = new.name.as_str();
         if let Some(tombstone) = names::tombstone(tx, name)? {
-            if tombstone.former_owner != Some(namespace.id) && !self.superuser {
+            let his = self.owns && tombstone.former_owner == Some(namespace.id);
+            if !his && !self.superuser {
                 return Err(Conflict::NameReserved(name.to_owned()).into());
             }
             names::free(tx, name)?;

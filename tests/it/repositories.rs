@@ -111,6 +111,17 @@ claviger_tests::both! {
         assert_eq!(owner.post(REPOSITORY, new("outsideorg", "coolrepo")).await.status, 201);
     }
 
+    /// The registry may still hold its content, which was not the creator's to read.
+    async fn a_creator_does_not_get_back_what_was_removed(engine: Engine) {
+        let (app, _) = TestApp::seeded(engine, test_settings()).await;
+        let owner = Visitor::sign_in(&app, "devtable", "password").await;
+        let creator = Visitor::sign_in(&app, "creator", "password").await;
+        assert_eq!(creator.post(REPOSITORY, new("buynlarge", "fresh")).await.status, 201);
+        assert_eq!(owner.delete(&format!("{REPOSITORY}/buynlarge/fresh")).await.status, 204);
+        assert_eq!(creator.post(REPOSITORY, new("buynlarge", "fresh")).await.status, 400);
+        assert_eq!(owner.post(REPOSITORY, new("buynlarge", "fresh")).await.status, 201);
+    }
+
     async fn a_permission_that_is_taken_away_gives_nothing_at_once(engine: Engine) {
         let (app, _) = TestApp::seeded(engine, test_settings()).await;
         let owner = Visitor::sign_in(&app, "outsideorg", "password").await;
