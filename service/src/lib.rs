@@ -34,6 +34,7 @@ pub mod robots;
 pub mod sessions;
 pub mod settings;
 pub mod signing;
+pub mod stars;
 pub mod superusers;
 pub mod sweep;
 pub mod teams;

@@ -20,7 +20,8 @@ use claviger_store::{
     audit::{self, Act, Actor},
     names::{self, NameOf},
     permissions, principals, prototypes,
-    repositories::{self, Repository, Visible},
+    repositories::{self, Listed, Repository, Visible, Which},
+    stars,
 };
 
 use crate::{
@@ -54,6 +55,8 @@ pub struct RepositoryLine {
     pub visibility: Visibility,
     /// Whether it takes pushes.
     pub state: RepoState,
+    /// Whether who looks has starred it.
+    pub starred: bool,
 }
 
 /// A repository, as its own answer shows it.
@@ -83,6 +86,8 @@ pub struct RepositoryFilter {
     pub public: bool,
     /// Only those of this namespace.
     pub namespace: Option<String>,
+    /// Only those that who looks has starred, in whatever namespace.
+    pub starred: bool,
     /// Only those behind this place.
     pub after: i64,
 }
@@ -158,13 +163,18 @@ impl App {
         path: &str,
     ) -> Result<RepositoryView, Error> {
         let (name, role) = self.visible_repository(caller, path).await?;
+        let who = caller.map(|caller| caller.principal.id);
         self.db
             .read(move |q| {
                 let repo = repositories::find(q, name.as_str())?;
                 let repo = repo.ok_or(Error::NotFound("repository"))?;
                 let namespace = principals::find(q, &repo.namespace)?;
                 let of_org = namespace.is_some_and(|found| found.kind == PrincipalKind::Org);
-                Ok(RepositoryView { repository: repo.into(), of_org, role })
+                let starred = match &who {
+                    Some(who) => stars::is_there(q, who, &repo.id)?,
+                    None => false,
+                };
+                Ok(RepositoryView { repository: RepositoryLine::new(repo, starred), of_org, role })
             })
             .await
     }
@@ -178,11 +188,13 @@ impl App {
         caller: Option<&Caller>,
         filter: RepositoryFilter,
     ) -> Result<RepositoryPage, Error> {
-        let namespace = match filter.namespace {
+        let which = match filter.namespace {
+            _ if filter.starred => Which::Starred,
             Some(name) if name.parse::<Namespace>().is_err() => {
                 return Ok(RepositoryPage { repositories: Vec::new(), next: None });
             }
-            namespace => namespace,
+            Some(name) => Which::InNamespace(name),
+            None => Which::All,
         };
         let everything = caller.is_some_and(|caller| {
             let standing = caller.standing;
@@ -192,16 +204,18 @@ impl App {
         let visible = Visible {
             to: caller.filter(|caller| caller.caps.repo.is_some()).map(|c| c.principal.id),
             everything,
-            public: filter.public,
-            namespace,
+            public: filter.public || filter.starred,
+            which,
+            stars_of: caller.map(|caller| caller.principal.id),
             after: filter.after,
             limit: i64::try_from(PAGE + 1).unwrap_or(i64::MAX),
         };
         let mut found = self.db.read(move |q| Ok(repositories::visible(q, &visible)?)).await?;
         let more = found.len() > PAGE;
         found.truncate(PAGE);
-        let next = found.last().filter(|_| more).map(|(place, _)| *place);
-        let repositories = found.into_iter().map(|(_, repo)| repo.into()).collect();
+        let next = found.last().filter(|_| more).map(|last| last.place);
+        let line = |found: Listed| RepositoryLine::new(found.repository, found.starred);
+        let repositories = found.into_iter().map(line).collect();
         Ok(RepositoryPage { repositories, next })
     }
 
@@ -342,10 +356,10 @@ impl Maker {
     }
 }
 
-impl From<Repository> for RepositoryLine {
-    fn from(repo: Repository) -> Self {
+impl RepositoryLine {
+    fn new(repo: Repository, starred: bool) -> Self {
         let Repository { name, description, visibility, state, .. } = repo;
-        Self { name, description, visibility, state }
+        Self { name, description, visibility, state, starred }
     }
 }
 

@@ -27,6 +27,7 @@ pub mod robots;
 pub mod sessions;
 pub mod signing_keys;
 mod sqlite;
+pub mod stars;
 pub mod teams;
 pub mod tokens;
 pub mod users;
@@ -63,6 +64,7 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
         ("robots", robots::ALL),
         ("signing_keys", signing_keys::ALL),
         ("sessions", sessions::ALL),
+        ("stars", stars::ALL),
         ("teams", teams::ALL),
         ("tokens", tokens::ALL),
         ("users", users::ALL),

@@ -40,12 +40,60 @@ pub struct Visible {
     pub everything: bool,
     /// Whether public repositories are listed too.
     pub public: bool,
-    /// Only those of this namespace, by its name.
-    pub namespace: Option<String>,
+    /// Which of them.
+    pub which: Which,
+    /// Whose stars are shown.
+    pub stars_of: Option<PrincipalId>,
     /// Only those made after the one at this place.
     pub after: i64,
     /// How many at most.
     pub limit: i64,
+}
+
+/// The repositories behind the place `$1` that somebody sees, of those that `$which` picks.
+macro_rules! visible {
+    ($which:literal) => {
+        Stmt::same(concat!(
+            "SELECT r.seq, r.id, r.namespace_id, r.name, r.visibility, r.state, r.description,
+                r.created_by, r.created_at,
+                (SELECT COUNT(*) FROM star s WHERE s.repo_id = r.id AND s.principal_id = $6)
+             FROM repository r
+             WHERE r.seq > $1 ",
+            $which,
+            " AND (CAST($2 AS BIGINT) = 1
+                OR (CAST($3 AS BIGINT) = 1 AND r.visibility = 'public')
+                OR r.namespace_id = $4
+                OR r.id IN (SELECT g.repo_id FROM permission g WHERE g.principal_id = $4)
+                OR r.id IN (SELECT g.repo_id FROM permission g
+                    JOIN team_member m ON m.team_id = g.team_id WHERE m.principal_id = $4)
+                OR r.namespace_id IN (SELECT t.org_id FROM team t
+                    JOIN team_member m ON m.team_id = t.id
+                    WHERE m.principal_id = $4 AND t.role = 'admin'))
+             ORDER BY r.seq LIMIT $5"
+        ))
+    };
+}
+
+/// Which of the repositories that somebody sees.
+#[derive(Clone, Debug)]
+pub enum Which {
+    /// All.
+    All,
+    /// Those of a namespace, by its name.
+    InNamespace(String),
+    /// Those that [`Visible::stars_of`] starred.
+    Starred,
+}
+
+/// A repository in a list.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Its place in the order of making.
+    pub place: i64,
+    /// The repository.
+    pub repository: Repository,
+    /// Whether [`Visible::stars_of`] starred it.
+    pub starred: bool,
 }
 
 statements! {
@@ -69,38 +117,10 @@ statements! {
         "UPDATE repository SET visibility = $2, state = $3, description = $4 WHERE id = $1"
     );
     DELETE = Stmt::same("DELETE FROM repository WHERE id = $1");
-    VISIBLE = Stmt::same(
-        "SELECT r.seq, r.id, r.namespace_id, r.name, r.visibility, r.state, r.description,
-            r.created_by, r.created_at
-         FROM repository r
-         WHERE r.seq > $1
-            AND (CAST($2 AS BIGINT) = 1
-                OR (CAST($3 AS BIGINT) = 1 AND r.visibility = 'public')
-                OR r.namespace_id = $4
-                OR r.id IN (SELECT g.repo_id FROM permission g WHERE g.principal_id = $4)
-                OR r.id IN (SELECT g.repo_id FROM permission g
-                    JOIN team_member m ON m.team_id = g.team_id WHERE m.principal_id = $4)
-                OR r.namespace_id IN (SELECT t.org_id FROM team t
-                    JOIN team_member m ON m.team_id = t.id
-                    WHERE m.principal_id = $4 AND t.role = 'admin'))
-         ORDER BY r.seq LIMIT $5"
-    );
-    VISIBLE_IN_NAMESPACE = Stmt::same(
-        "SELECT r.seq, r.id, r.namespace_id, r.name, r.visibility, r.state, r.description,
-            r.created_by, r.created_at
-         FROM repository r
-         WHERE r.seq > $1 AND r.namespace_id = (SELECT id FROM principal WHERE name = $6)
-            AND (CAST($2 AS BIGINT) = 1
-                OR (CAST($3 AS BIGINT) = 1 AND r.visibility = 'public')
-                OR r.namespace_id = $4
-                OR r.id IN (SELECT g.repo_id FROM permission g WHERE g.principal_id = $4)
-                OR r.id IN (SELECT g.repo_id FROM permission g
-                    JOIN team_member m ON m.team_id = g.team_id WHERE m.principal_id = $4)
-                OR r.namespace_id IN (SELECT t.org_id FROM team t
-                    JOIN team_member m ON m.team_id = t.id
-                    WHERE m.principal_id = $4 AND t.role = 'admin'))
-         ORDER BY r.seq LIMIT $5"
-    );
+    VISIBLE = visible!("");
+    VISIBLE_IN_NAMESPACE =
+        visible!("AND r.namespace_id = (SELECT id FROM principal WHERE name = $7)");
+    STARRED = visible!("AND r.id IN (SELECT s.repo_id FROM star s WHERE s.principal_id = $6)");
 }
 
 impl Repository {
@@ -152,24 +172,32 @@ pub fn find(q: &mut dyn Query, name: &str) -> Result<Option<Repository>, StoreEr
     q.optional(&FIND, &[name.into()])?.as_ref().map(Repository::from_row).transpose()
 }
 
-/// The repositories of a list, each with its place in the order of making.
+/// The repositories of a list.
 ///
 /// # Errors
 /// For trouble with the database.
-pub fn visible(q: &mut dyn Query, to: &Visible) -> Result<Vec<(i64, Repository)>, StoreError> {
-    let values = [
+pub fn visible(q: &mut dyn Query, to: &Visible) -> Result<Vec<Listed>, StoreError> {
+    let mut values = vec![
         to.after.into(),
         i64::from(to.everything).into(),
         i64::from(to.public).into(),
         to.to.as_ref().into(),
         to.limit.into(),
-        to.namespace.as_deref().into(),
+        to.stars_of.as_ref().into(),
     ];
-    let rows = match (&to.namespace, values.split_last()) {
-        (None, Some((_, values))) => q.all(&VISIBLE, values)?,
-        _ => q.all(&VISIBLE_IN_NAMESPACE, &values)?,
+    let stmt = match &to.which {
+        Which::All => &VISIBLE,
+        Which::Starred => &STARRED,
+        Which::InNamespace(name) => {
+            values.push(name.into());
+            &VISIBLE_IN_NAMESPACE
+        }
     };
-    rows.iter().map(|row| Ok((row.int(0)?, Repository::from_row(row)?))).collect()
+    let listed = |row: &Row| {
+        let repository = Repository::from_row(row)?;
+        Ok(Listed { place: row.int(0)?, repository, starred: row.int(9)? > 0 })
+    };
+    q.all(stmt, &values)?.iter().map(listed).collect()
 }
 
 /// Adds a repository. Its name must be free.

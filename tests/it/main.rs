@@ -8,6 +8,7 @@ mod openshift_cases;
 mod operators;
 mod organisations;
 mod quay_cases;
+mod quay_clients;
 mod refusals;
 mod registry;
 mod repositories;

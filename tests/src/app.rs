@@ -104,13 +104,14 @@ impl TestApp {
 }
 
 /// The tables that say who may do what.
-const TABLES: [Stmt; 14] = [
+const TABLES: [Stmt; 15] = [
     Stmt::same("SELECT * FROM principal ORDER BY seq"),
     Stmt::same("SELECT * FROM team ORDER BY seq"),
     Stmt::same("SELECT * FROM team_member ORDER BY seq"),
     Stmt::same("SELECT * FROM team_invite ORDER BY seq"),
     Stmt::same("SELECT * FROM repository ORDER BY seq"),
     Stmt::same("SELECT * FROM permission ORDER BY seq"),
+    Stmt::same("SELECT * FROM star ORDER BY principal_id, repo_id"),
     Stmt::same("SELECT * FROM prototype ORDER BY seq"),
     Stmt::same("SELECT * FROM application ORDER BY seq"),
     Stmt::same("SELECT * FROM oauth_assignment ORDER BY seq"),

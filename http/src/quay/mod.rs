@@ -24,6 +24,7 @@ mod repositories;
 mod robots;
 mod schema;
 mod sessions;
+mod stars;
 mod superusers;
 mod teams;
 mod user;
@@ -48,6 +49,7 @@ fn routes(settings: &Settings) -> Routes<Arc<App>> {
         .and(teams::routes())
         .and(robots::routes())
         .and(prototypes::routes())
+        .and(stars::routes())
         .and(superusers::routes())
         .and(entities::routes())
         .and(user::routes());

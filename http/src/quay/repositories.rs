@@ -86,12 +86,10 @@ async fn list(query: Query, call: Call) -> Result<Json<Page>, QuayError> {
             "namespace, starred or public are required for this API call",
         ));
     }
-    if flag("starred") {
-        return Ok(Json(Page { repositories: Vec::new(), next_page: None }));
-    }
     let filter = RepositoryFilter {
         public: flag("public"),
         namespace: namespace.map(str::to_owned),
+        starred: flag("starred"),
         after: query.text("next_page").and_then(read_place).unwrap_or_default(),
     };
     let found = call.app.repositories(call.caller(), filter).await?;
@@ -104,7 +102,7 @@ async fn list(query: Query, call: Call) -> Result<Json<Page>, QuayError> {
             is_public: line.visibility == Visibility::Public,
             kind: "image",
             state: line.state.as_str(),
-            is_starred: false,
+            is_starred: line.starred,
             last_modified: flag("last_modified").then_some(Unknown),
             popularity: flag("popularity").then_some(0.0),
         }
@@ -116,11 +114,11 @@ async fn list(query: Query, call: Call) -> Result<Json<Page>, QuayError> {
 }
 
 /// A place in a list, opaque to clients.
-fn show_place(place: i64) -> String {
+pub(super) fn show_place(place: i64) -> String {
     URL_SAFE_NO_PAD.encode(place.to_be_bytes())
 }
 
-fn read_place(text: &str) -> Option<i64> {
+pub(super) fn read_place(text: &str) -> Option<i64> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     Some(i64::from_be_bytes(bytes.try_into().ok()?))
 }
@@ -227,7 +225,7 @@ async fn show(
         kind: "image",
         is_public: line.visibility == Visibility::Public,
         is_organization: of_org,
-        is_starred: false,
+        is_starred: line.starred,
         status_token: "",
         trust_enabled: false,
         tag_expiration_s: TAG_EXPIRATION_S,

@@ -171,6 +171,15 @@ CREATE TABLE permission (
 CREATE INDEX permission_principal ON permission (principal_id, repo_id);
 CREATE INDEX permission_team ON permission (team_id, repo_id);
 
+-- What somebody wants to find again; it gives no right.
+CREATE TABLE star (
+    principal_id TEXT NOT NULL REFERENCES principal (id) ON DELETE CASCADE,
+    repo_id TEXT NOT NULL REFERENCES repository (id) ON DELETE CASCADE,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (principal_id, repo_id)
+) STRICT;
+CREATE INDEX star_repo ON star (repo_id);
+
 -- Default permissions of an organisation, given to what is made in it.
 CREATE TABLE prototype (
     seq INTEGER PRIMARY KEY,
