@@ -4,7 +4,7 @@ mod app_tokens;
 mod crash;
 mod house;
 mod oauth;
-mod openshift_cases;
+mod openshift;
 mod operators;
 mod organisations;
 mod quay_cases;

@@ -43,6 +43,10 @@ claviger_tests::both! {
             let _ = write!(table, "{} {} {}", route.door, route.method, route.template);
             let mut before = app.rows().await;
             for treatment in Treatment::all(&route) {
+                if route.door == "openshift" {
+                    // passwords come with each request here: forget the wrong ones
+                    app.clock.advance_ms(60_000);
+                }
                 let mut statuses = BTreeSet::new();
                 for request in treatment.requests(&route, &cast) {
                     let answer = app.send(request.clone()).await;
