@@ -148,13 +148,13 @@ pub(crate) struct CreateToken {
     /// Whom it acts for: a user, or a robot such as acme+ci
     #[arg(long, value_name = "NAME")]
     pub(crate) user: String,
-    /// app, oauth, robot or refresh
+    /// app, oauth, authorization, robot or refresh
     #[arg(long)]
     pub(crate) kind: TokenKind,
     /// What to call it
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) name: TokenTitle,
-    /// What it may do at most, words with blanks between (oauth)
+    /// What it may do at most, words with blanks between (oauth, authorization)
     #[arg(long)]
     pub(crate) scope: Option<String>,
     /// How long it lives, such as 90d

@@ -100,7 +100,7 @@ impl ScopeTimeouts {
     }
 
     /// The life of a token with these scopes, in seconds: the shortest of theirs.
-    fn life_s(&self, scopes: &AskedScopes, wanted: Life) -> u64 {
+    pub(crate) fn life_s(&self, scopes: &AskedScopes, wanted: Life) -> u64 {
         let lives = || scopes.iter().map(|scope| self.of(scope));
         let usual = lives().map(|(usual, _)| usual).min().unwrap_or_default();
         let longest = lives().map(|(_, longest)| longest).min().unwrap_or_default();
@@ -195,16 +195,14 @@ impl App {
             expires_at: Some(authorization.expires_at),
             scopes: new.scopes.scopes(),
         };
-        let (actor, made) = (caller.actor(origin), authorization.clone());
+        let (actor, note) = (caller.actor(origin), authorization.note.clone());
         self.db
             .write(move |tx| {
                 let owner = principals::find(tx, &token.principal)?;
                 if owner.is_none_or(|owner| owner.disabled_at.is_some()) {
                     return Err(Error::Unauthenticated);
                 }
-                let (scopes, note) = (&made.scopes, made.note.as_deref());
-                authorizations::insert(tx, &token, &kept, scopes, note)?;
-                record(tx, now, &actor, "create_authorization", &made)
+                issue(tx, &actor, &token, &kept, &new.scopes, note.as_deref())
             })
             .await?;
         Ok((Shown { authorization, secret: Some(secret) }, true))
@@ -287,7 +285,14 @@ impl App {
                 let (mut changed, kept) = found.ok_or(Error::NotFound("authorization"))?;
                 changed.note = note.map(|note| note.as_str().to_owned());
                 authorizations::set_note(tx, &changed.id, changed.note.as_deref())?;
-                record(tx, now, &actor, "change_authorization", &changed)?;
+                record(
+                    tx,
+                    now,
+                    &actor,
+                    "change_authorization",
+                    &changed.id,
+                    changed.note.as_deref(),
+                )?;
                 Ok((changed, kept))
             })
             .await?;
@@ -314,7 +319,7 @@ impl App {
                     return Ok(());
                 };
                 tokens::revoke(tx, &found.id, &ending(now, &actor))?;
-                record(tx, now, &actor, "revoke_authorization", &found)
+                record(tx, now, &actor, "revoke_authorization", &found.id, found.note.as_deref())
             })
             .await
     }
@@ -382,6 +387,21 @@ impl App {
     }
 }
 
+/// Adds an authorization, and says so in the audit.
+pub(crate) fn issue(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    token: &NewToken,
+    kept: &NewSecret,
+    scopes: &AskedScopes,
+    note: Option<&str>,
+) -> Result<(), Error> {
+    authorizations::insert(tx, token, kept, &scopes.to_string(), note)?;
+    let act = Act::done("create_authorization", "token", &token.name);
+    let act = act.id(token.id.as_str()).namespace(&token.principal_name);
+    Ok(audit::append(tx, token.created_at, actor, &act)?)
+}
+
 fn ending(now: UnixMillis, actor: &Actor) -> Ending<'_> {
     Ending { now, by: &actor.name, reason: "revoked by its owner" }
 }
@@ -391,11 +411,11 @@ fn record(
     now: UnixMillis,
     actor: &Actor,
     act: &'static str,
-    authorization: &Authorization,
+    id: &TokenId,
+    note: Option<&str>,
 ) -> Result<(), Error> {
-    let name = authorization.note.as_deref().unwrap_or_default();
-    let act = Act::done(act, "token", name).id(authorization.id.as_str()).namespace(&actor.name);
-    Ok(audit::append(tx, now, actor, &act)?)
+    let act = Act::done(act, "token", note.unwrap_or_default());
+    Ok(audit::append(tx, now, actor, &act.id(id.as_str()).namespace(&actor.name))?)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use claviger_domain::{
     id::{AccountId, PrincipalId, TokenId},
     name::{Email, Namespace, TokenTitle},
     principal::PrincipalKind,
-    scope::{QuayScope, Scopes},
+    scope::{QuayScope, Scopes, openshift::AskedScopes},
     secret::TokenSecret,
 };
 use claviger_store::{
@@ -22,7 +22,12 @@ use claviger_store::{
 };
 
 use crate::{
-    app::App, names::Claim, oauth_token, passwords::Password, registry::REFRESH_LIFE_MS,
+    app::App,
+    authorizations::{self, Life},
+    names::Claim,
+    oauth_token,
+    passwords::Password,
+    registry::REFRESH_LIFE_MS,
     users::NewUser,
 };
 
@@ -38,6 +43,8 @@ pub enum Mint {
         /// What it may do at most.
         scopes: Vec<QuayScope>,
     },
+    /// An authorization of the OpenShift door; what it may do at most.
+    Authorization(AskedScopes),
     /// A further token of a robot; those that it has stay good.
     Robot,
     /// A token that `docker` keeps in the place of a password, for the first registry service.
@@ -50,6 +57,7 @@ impl Mint {
         match self {
             Self::App => TokenKind::App,
             Self::Oauth { .. } => TokenKind::Oauth,
+            Self::Authorization(_) => TokenKind::Authorization,
             Self::Robot => TokenKind::Robot,
             Self::Refresh => TokenKind::Refresh,
         }
@@ -164,7 +172,14 @@ impl App {
         let (secret, minted) = self.keys.mint(wish.mint.kind(), self.chance())?;
         let kept = NewSecret::from(minted);
         let (id, now) = (TokenId::random(self.chance()), self.now());
-        let usual = self.settings.quay.app_specific_token_expiration;
+        let usual = match &wish.mint {
+            Mint::Authorization(scopes) => {
+                let asked = wish.life.map_or(Life::Usual, |life| Life::Seconds(life.as_secs()));
+                let timeouts = &self.settings.openshift.scope_timeouts;
+                Some(Duration::from_secs(timeouts.life_s(scopes, asked)))
+            }
+            _ => self.settings.quay.app_specific_token_expiration,
+        };
         let service = self.settings.registry.services.first().cloned().unwrap_or_default();
         self.db
             .write(move |tx| {
@@ -172,6 +187,7 @@ impl App {
                 let expires_at = end(&wish, usual, now);
                 let scopes = match &wish.mint {
                     Mint::Oauth { scopes, .. } => Scopes::quay(scopes.iter().copied()),
+                    Mint::Authorization(scopes) => scopes.scopes(),
                     Mint::App | Mint::Robot | Mint::Refresh => Scopes::registry(),
                 };
                 let token = NewToken {
@@ -201,7 +217,9 @@ impl App {
 fn owner(q: &mut dyn Query, wish: &ProgramToken) -> Result<Principal, Error> {
     let (kind, what) = match wish.mint {
         Mint::Robot => (PrincipalKind::Robot, "robot"),
-        Mint::App | Mint::Oauth { .. } | Mint::Refresh => (PrincipalKind::User, "user"),
+        Mint::App | Mint::Oauth { .. } | Mint::Authorization(_) | Mint::Refresh => {
+            (PrincipalKind::User, "user")
+        }
     };
     let found = principals::find_by_name(q, &wish.user)?.filter(|found| found.kind == kind);
     let found = found.ok_or(Error::NotFound(what))?;
@@ -218,6 +236,8 @@ fn owner(q: &mut dyn Query, wish: &ProgramToken) -> Result<Principal, Error> {
 fn end(wish: &ProgramToken, usual: Option<Duration>, now: UnixMillis) -> Option<UnixMillis> {
     let asked = wish.life.map(|life| now.plus(life));
     match wish.mint {
+        // the settings have had their say about what is asked
+        Mint::Authorization(_) => usual.map(|life| now.plus(life)),
         Mint::App => asked.or(usual.map(|life| now.plus(life))),
         Mint::Oauth { .. } => asked.or(Some(now.plus_ms(oauth_token::TOKEN_MS))),
         Mint::Robot => asked,
@@ -243,6 +263,10 @@ fn insert(
             let (application, org) = found.ok_or(Error::NotFound("application"))?;
             let token = NewToken { application: Some(application.id), ..token };
             return oauth_token::issue(tx, actor, &application, &org.name, &token, kept);
+        }
+        Mint::Authorization(scopes) => {
+            let note = Some(token.name.as_str()).filter(|name| !name.is_empty());
+            return authorizations::issue(tx, actor, &token, kept, scopes, note);
         }
         Mint::App => ("create_app_specific_token", token.principal_name.clone()),
         Mint::Refresh => ("create_refresh_token", token.principal_name.clone()),

@@ -2,7 +2,12 @@
 //!
 //! What is printed on standard output is for scripts: an id, or a token, and nothing else.
 
-use claviger_domain::{Error, TokenKind, id::AccountId, name::Namespace, scope::QuayScope};
+use claviger_domain::{
+    Error, TokenKind,
+    id::AccountId,
+    name::Namespace,
+    scope::{QuayScope, openshift::OpenshiftScope},
+};
 use claviger_service::{
     App,
     install::MasterSource,
@@ -112,7 +117,17 @@ fn mint(kind: TokenKind, scope: Option<&str>, client: Option<String>) -> Result<
             let scopes = scopes(scope.unwrap_or_default())?;
             return Ok(Mint::Oauth { client_id, scopes });
         }
-        TokenKind::Authorization | TokenKind::Api => {
+        TokenKind::Authorization => {
+            if client.is_some() {
+                return Err(Failure::usage("--client is for tokens of the kind oauth"));
+            }
+            let scopes = scope.unwrap_or_default().parse().map_err(|_| {
+                let all = OpenshiftScope::OFFERED.join(" ");
+                Failure::usage(format!("--scope: not every word is one of: {all}"))
+            })?;
+            return Ok(Mint::Authorization(scopes));
+        }
+        TokenKind::Api => {
             let problem = format!("there is no door yet for tokens of the kind {kind}");
             return Err(Failure::usage(problem));
         }

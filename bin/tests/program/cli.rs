@@ -31,7 +31,7 @@ fn wrong_usage_ends_with_2_and_touches_nothing() {
         &["admin", "create-token", "--user", "ann"],
         &["admin", "create-token", "--user", "ann", "--kind", "golden"],
         &["admin", "create-token", "--user", "ann", "--kind", "api"],
-        &["admin", "create-token", "--user", "ann", "--kind", "authorization"],
+        &["admin", "create-token", "--user", "ann", "--kind", "authorization", "--scope", "bogus"],
         &["admin", "create-token", "--user", "ann", "--kind", "app", "--expires-in", "soon"],
         &["admin", "create-token", "--user", "ann", "--kind", "app", "--scope", "repo:read"],
         &["admin", "create-token", "--user", "ann", "--kind", "oauth", "--scope", "repo:read"],

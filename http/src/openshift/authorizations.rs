@@ -2,7 +2,11 @@
 //!
 //! Source: `contract/openshift.md` sections 2, 3, 6 and 7.
 
-use claviger_domain::{name::Description, scope::openshift::Reach};
+use claviger_domain::{
+    Error,
+    name::{Description, TextError},
+    scope::openshift::{AskedScopes, Reach},
+};
 use claviger_service::authorizations::{Life, NewAuthorization, Shown, lives};
 use http::StatusCode;
 use serde_json::Value;
@@ -21,8 +25,8 @@ use super::{
 
 const KIND: &str = "authorization";
 
-impl From<claviger_domain::Error> for Refusal {
-    fn from(error: claviger_domain::Error) -> Self {
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
         Self::of(&error, Came::Basic)
     }
 }
@@ -44,7 +48,7 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
 pub(super) async fn create(call: &Call<'_>) -> Result<Reply, Refusal> {
     let params = call.params;
     let scopes = match params.get("scope").or_else(|| params.get("scopes")) {
-        None => Ok(claviger_domain::scope::openshift::AskedScopes::default()),
+        None => Ok(AskedScopes::default()),
         Some(Value::String(text)) => text.parse().map_err(|_| Refusal::scopes()),
         Some(_) => Err(Refusal::scopes()),
     }?;
@@ -115,7 +119,7 @@ fn deleted(call: &Call<'_>, text: String) -> Reply {
 }
 
 fn not_found() -> Refusal {
-    claviger_domain::Error::NotFound(KIND).into()
+    Error::NotFound(KIND).into()
 }
 
 fn node(call: &Call<'_>, shown: Shown) -> Node {
@@ -148,10 +152,10 @@ fn note(params: &Params) -> Result<Option<Description>, Refusal> {
     };
     let note = text.parse::<Description>();
     note.map(Some).map_err(|problem| match problem {
-        claviger_domain::name::TextError::TooLong(most) => {
+        TextError::TooLong(most) => {
             Refusal::note(&format!("is too long (maximum is {most} characters)"))
         }
-        other => Refusal::note(&other.to_string()),
+        TextError::Nul => Refusal::note(&problem.to_string()),
     })
 }
 

@@ -7,7 +7,10 @@
 use std::time::Duration;
 
 use axum::{body::Body, extract::Request, response::Response};
-use claviger_domain::{Error, scope::openshift::Reach};
+use claviger_domain::{
+    Error,
+    scope::openshift::{OpenshiftScope, Reach},
+};
 use claviger_service::{Caller, Origin, caller::Credential, settings::RegistryState};
 use http::{HeaderMap, HeaderValue, Method, header::AUTHORIZATION, request::Parts};
 use percent_encoding::percent_decode_str;
@@ -265,7 +268,7 @@ fn reach(caller: &Caller) -> (Option<Reach>, String) {
         Credential::Token { scopes, .. } => {
             let scopes = scopes.openshift();
             let words: Vec<_> = scopes.iter().map(ToString::to_string).collect();
-            (scopes.iter().map(|scope| scope.reach()).max(), words.join(" "))
+            (scopes.iter().map(OpenshiftScope::reach).max(), words.join(" "))
         }
     }
 }

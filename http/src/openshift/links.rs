@@ -147,7 +147,7 @@ fn describe_scopes(timeouts: &ScopeTimeouts) -> String {
     for (name, description) in OpenshiftScope::OFFERED.iter().zip(ADVERTISED) {
         let kind = name.split('/').next().unwrap_or_default();
         let life = in_words(timeouts.of_kind(kind).0);
-        text += &format!("\n*  {name}\n   {description} Valid for {life}.");
+        text.extend(["\n*  ", name, "\n   ", description, " Valid for ", &life, "."]);
     }
     text
 }

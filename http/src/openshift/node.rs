@@ -87,30 +87,38 @@ impl Node {
 
     fn element(&self, name: &str, out: &mut String) {
         let name = name.replace('_', "-");
-        let mut text = String::new();
+        let mut inner = String::new();
         match self {
             Self::Null => {
-                *out += &format!("<{name} nil=\"true\"/>");
+                out.extend(["<", &name, " nil=\"true\"/>"]);
                 return;
             }
             Self::List(_, items) if items.is_empty() => {
-                *out += &format!("<{name}/>");
+                out.extend(["<", &name, "/>"]);
                 return;
             }
-            Self::Flag(flag) => text += &flag.to_string(),
-            Self::Number(number) => text += &number.to_string(),
-            Self::Decimal(number) => text += &format!("{number:?}"),
-            Self::Text(given) => escape(given, &mut text),
-            Self::List(each, items) => items.iter().for_each(|item| item.element(each, &mut text)),
+            Self::Flag(flag) => inner = flag.to_string(),
+            Self::Number(number) => inner = number.to_string(),
+            Self::Decimal(number) => inner = format!("{number:?}"),
+            Self::Text(text) => escape(text, &mut inner),
+            Self::List(each, items) => {
+                for item in items {
+                    item.element(each, &mut inner);
+                }
+            }
             Self::Object(fields) => {
-                fields.iter().for_each(|(name, value)| value.element(name, &mut text));
+                for (name, value) in fields {
+                    value.element(name, &mut inner);
+                }
             }
             Self::Links(links) => {
-                links.iter().for_each(|(_, link)| link.element("link", &mut text))
+                for (_, link) in links {
+                    link.element("link", &mut inner);
+                }
             }
-            Self::Wrapped(each, inner) => inner.element(each, &mut text),
+            Self::Wrapped(each, value) => value.element(each, &mut inner),
         }
-        *out += &format!("<{name}>{text}</{name}>");
+        out.extend(["<", &name, ">", &inner, "</", &name, ">"]);
     }
 }
 
