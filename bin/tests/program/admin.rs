@@ -72,6 +72,9 @@ fn token_is_printed_and_opens_the_registry_door() {
     assert!(!server.admits("$app", &short));
     let refresh = token(&folder, &["--user", "admin", "--kind", "refresh"]);
     assert!(refresh.starts_with("clvf_"), "{refresh}");
+    let session =
+        token(&folder, &["--user", "admin", "--kind", "authorization", "--scope", "session"]);
+    assert!(session.starts_with("clvz_") && server.admits("admin", &session), "{session}");
     let kind = |user: &str, kind: &str| {
         folder.run(&["admin", "create-token", "--user", user, "--kind", kind]).refusal()
     };
