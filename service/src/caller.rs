@@ -1,6 +1,6 @@
 //! Who is calling, with which credential, and what that credential may do at most.
 //!
-//! Made by [`crate::authn`] alone. What a caller may do to a thing is asked of the decision
+//! Made by `authn` alone. What a caller may do to a thing is asked of the decision
 //! ([`crate::facts`]); what changes data asks for a proof, such as [`FreshUser`].
 
 use std::{net::IpAddr, sync::Arc, time::Duration};

@@ -1,6 +1,6 @@
 //! Passwords: argon2id on a small pool, so that sign-ins cannot starve pulls.
 //!
-//! At most [`AT_ONCE`] hashes are computed at a time and [`WAITING`] calls wait; beyond that a call
+//! At most `AT_ONCE` hashes are computed at a time and `WAITING` calls wait; beyond that a call
 //! is told to come again. A name without a password costs the same time as one with.
 //!
 //! Source: `SECURITY.md` section 4; RFC 9106 for argon2; the parameters are OWASP's.

@@ -137,7 +137,7 @@ impl App {
     /// Somebody makes himself a user. He is signed in at once, unless he must confirm his address.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where that is not allowed; as [`ReadyUser::insert`]; [`Error::Busy`].
+    /// [`Error::NotFound`] where that is not allowed; as `ReadyUser::insert`; [`Error::Busy`].
     pub async fn sign_up(
         &self,
         name: Namespace,
@@ -175,7 +175,7 @@ impl App {
     /// wins.
     ///
     /// # Errors
-    /// [`Conflict::NotEmpty`], as [`ReadyUser::insert`], [`Error::Busy`].
+    /// [`Conflict::NotEmpty`], as `ReadyUser::insert`, [`Error::Busy`].
     pub async fn initialize_users(
         &self,
         name: Namespace,
