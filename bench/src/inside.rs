@@ -4,6 +4,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
     time::Instant,
 };
 
@@ -26,7 +27,9 @@ pub(crate) async fn open(folder: &Path, settings: Settings) -> Outcome<App> {
     let clock: Arc<dyn Clock> = Arc::new(Running(Instant::now()));
     let chance: Arc<dyn Chance> = Arc::new(Machine(SystemRandom::new()));
     let target = Target::Sqlite(database(folder));
-    let opened = Opened::open(target, READERS, &settings, &clock, &chance)?;
+    // as the program has it
+    let readers = thread::available_parallelism().map_or(2, usize::from).clamp(2, 16);
+    let opened = Opened::open(target, readers, &settings, &clock, &chance)?;
     let keys = KeyFile(folder.join(MASTER_KEY));
     let password = Some("correct horse battery staple".replace(' ', "-").into());
     let first = FirstUser { name: None, password };
@@ -34,9 +37,6 @@ pub(crate) async fn open(folder: &Path, settings: Settings) -> Outcome<App> {
     let (app, _) = App::start(opened, &keys, first, actor, clock, chance, settings).await?;
     Ok(app)
 }
-
-/// As the program has it.
-const READERS: usize = 4;
 
 /// Where requests of this process come from.
 pub(crate) fn origin() -> Origin {

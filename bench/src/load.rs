@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -68,7 +68,7 @@ impl Load {
         Ok(Self(tokio::runtime::Builder::new_current_thread().enable_all().build()?))
     }
 
-    /// Sends as many requests as are answered within `span`. Every answer must be 200.
+    /// Sends as many requests as are answered within `span`. Every answer must be a success.
     pub(crate) fn run(
         &self,
         target: Target,
@@ -144,7 +144,7 @@ async fn answered(
 ) -> Outcome<()> {
     sender.ready().await?;
     let (head, mut body) = sender.send_request(request).await?.into_parts();
-    if head.status != StatusCode::OK {
+    if !head.status.is_success() {
         let text = body.collect().await?.to_bytes();
         return Err(format!("{}: {}", head.status, String::from_utf8_lossy(&text)).into());
     }
