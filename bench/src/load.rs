@@ -1,5 +1,5 @@
-//! A load of requests: so many connections that stay open, each with one request in flight, all on
-//! one thread, so that the server has the rest of the machine.
+//! A load of requests: so many connections that stay open, each with one request in flight. It has
+//! as many threads as the server, so that the system shares the machine out between them.
 
 use std::{
     net::SocketAddr,
@@ -26,6 +26,8 @@ pub(crate) struct Target {
 /// What one round has shown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Round {
+    /// Requests in all.
+    pub(crate) requests: f64,
     /// Requests in a second.
     pub(crate) rate: f64,
     /// The time that 99 of 100 requests kept, in milliseconds.
@@ -38,8 +40,8 @@ impl Round {
         let place = times.len().saturating_sub(1) * 99 / 100;
         let p99 = times.get(place).copied().unwrap_or_default();
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-        let rate = times.len() as f64 / took.as_secs_f64();
-        Self { rate, p99_ms: p99.as_secs_f64() * 1000.0 }
+        let requests = times.len() as f64;
+        Self { requests, rate: requests / took.as_secs_f64(), p99_ms: p99.as_secs_f64() * 1000.0 }
     }
 }
 
@@ -52,6 +54,10 @@ impl Rounds {
         self.0.iter().map(|round| round.rate).collect()
     }
 
+    pub(crate) fn requests(&self) -> f64 {
+        self.0.iter().map(|round| round.requests).sum()
+    }
+
     pub(crate) fn p99_ms(&self) -> f64 {
         median(self.0.iter().map(|round| round.p99_ms))
     }
@@ -60,12 +66,12 @@ impl Rounds {
 /// Makes the request with a number.
 pub(crate) type Requests = dyn Fn(usize) -> Outcome<Request<Full<Bytes>>> + Send + Sync;
 
-/// Sends requests of one thread.
+/// Sends requests.
 pub(crate) struct Load(Runtime);
 
 impl Load {
     pub(crate) fn new() -> Outcome<Self> {
-        Ok(Self(tokio::runtime::Builder::new_current_thread().enable_all().build()?))
+        Ok(Self(tokio::runtime::Builder::new_multi_thread().enable_all().build()?))
     }
 
     /// Sends as many requests as are answered within `span`. Every answer must be a success.

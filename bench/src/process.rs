@@ -13,6 +13,8 @@ use std::{
 use crate::Outcome;
 
 const LISTENING: &str = "listening on http://";
+/// What `/proc` counts in.
+const TICKS_IN_A_SECOND: f64 = 100.0;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program.
@@ -87,6 +89,16 @@ impl Server {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).ok_or("no VmRSS")?;
         Ok(kib.trim().parse::<u64>()? * 1024)
+    }
+
+    /// The processor time that it has taken so far, in seconds, to a hundredth.
+    pub(crate) fn processor_seconds(&self) -> Outcome<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // the name of the program, in parentheses, may hold blanks
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        let mut times = fields.split_whitespace().skip(11).map(str::parse::<f64>);
+        let mut next = || times.next().ok_or("no processor time");
+        Ok((next()?? + next()??) / TICKS_IN_A_SECOND)
     }
 }
 

@@ -71,6 +71,7 @@ pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
     let load = Load::new()?;
     let cold = load.once(server_at, asks.len(), &requests(&asks, false))?;
     let drawn = requests(&asks, true);
+    let before = (server.processor_seconds()?, bare.processor_seconds()?);
     let (mut figures, mut yardsticks) = (Rounds::default(), Rounds::default());
     for round in 0..bench.rounds() {
         // whoever goes first in one round goes last in the next
@@ -82,6 +83,11 @@ pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
             yardsticks.0.push(load.run(bare_at, bench.span(), &drawn)?);
         }
     }
+    let each = |server: &Server, before: f64, rounds: &Rounds| {
+        Outcome::Ok((server.processor_seconds()? - before) / rounds.requests() * 1e6)
+    };
+    let time = each(&server, before.0, &figures)?;
+    let bare_time = each(&bare, before.1, &yardsticks)?;
     let (rates, bare_rates) = (figures.rates(), yardsticks.rates());
     let ratio = ratio(&rates, &bare_rates);
     let yardstick = format!("{} req/s", thousands(median(bare_rates.iter().copied())));
@@ -100,6 +106,14 @@ pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
             figure: format!("{:.2} ms", figures.p99_ms()),
             yardstick: format!("{:.2} ms", yardsticks.p99_ms()),
             ratio: format!("{:.2}", figures.p99_ms() / yardsticks.p99_ms()),
+            goal: None,
+        },
+        Row {
+            id: "P3",
+            what: "registry token, processor time of the server".to_owned(),
+            figure: format!("{time:.1} µs"),
+            yardstick: format!("{bare_time:.1} µs"),
+            ratio: format!("{:.2}", time / bare_time),
             goal: None,
         },
         Row {
