@@ -31,11 +31,9 @@ use crate::{
     limit::{self, BodyError},
 };
 
-/// What a client is sent.
+/// What a client is sent beside the token.
 #[derive(Serialize)]
 struct Reply<'a> {
-    token: &'a str,
-    access_token: &'a str,
     expires_in: i64,
     issued_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,9 +96,7 @@ impl Granted {
             let scopes = scopes.map(|a| format!("{}:{}:{}", a.kind, a.name, a.actions.join(",")));
             scopes.collect::<Vec<_>>().join(" ")
         };
-        json(&Reply {
-            token,
-            access_token: token,
+        let rest = json(&Reply {
             expires_in: *expires_in,
             issued_at: OffsetDateTime::from_unix_timestamp(issued_at.seconds())
                 .ok()
@@ -109,7 +105,10 @@ impl Granted {
             scope: form.then(scope),
             token_type: form.then_some("Bearer"),
             refresh_token: self.refresh.as_ref().map(TokenSecret::expose),
-        })
+        });
+        // under both names that clients look for; a JWT has nothing in it that JSON must escape
+        let rest = rest.strip_prefix('{').unwrap_or_default();
+        [r#"{"token":""#, token, r#"","access_token":""#, token, r#"","#, rest].concat()
     }
 }
 
