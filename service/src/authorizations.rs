@@ -202,6 +202,12 @@ impl App {
                 if owner.is_none_or(|owner| owner.disabled_at.is_some()) {
                     return Err(Error::Unauthenticated);
                 }
+                // whoever ends all tokens at this moment means those that they would make, too
+                if let Some(minter) = &token.minted_by
+                    && tokens::life(tx, minter)?.is_none_or(|life| life.revoked_at.is_some())
+                {
+                    return Err(Error::Unauthenticated);
+                }
                 issue(tx, &actor, &token, &kept, &new.scopes, note.as_deref())
             })
             .await?;
