@@ -15,6 +15,7 @@ pub mod entities;
 pub mod facts;
 pub mod install;
 pub mod keys;
+pub mod logs;
 mod minting;
 mod names;
 pub mod oauth_assign;

@@ -12,6 +12,7 @@ pub mod feed;
 pub mod grants;
 pub mod installation;
 pub mod key_generations;
+pub mod logs;
 pub mod migrate;
 pub mod names;
 pub mod oauth_tokens;
@@ -53,6 +54,7 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
         ("grants", grants::ALL),
         ("installation", installation::ALL),
         ("key_generations", key_generations::ALL),
+        ("logs", logs::ALL),
         ("migrate", migrate::ALL),
         ("names", names::ALL),
         ("organisations", organisations::ALL),

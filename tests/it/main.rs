@@ -3,6 +3,7 @@
 mod app_tokens;
 mod crash;
 mod house;
+mod logs;
 mod oauth;
 mod openshift;
 mod operators;

@@ -15,6 +15,7 @@ mod errors;
 mod face;
 mod gate;
 pub(crate) mod json;
+mod logs;
 mod organisations;
 mod path;
 mod permissions;
@@ -45,6 +46,7 @@ fn routes(settings: &Settings) -> Routes<Arc<App>> {
         .and(errors::routes())
         .and(permissions::routes())
         .and(repositories::routes())
+        .and(logs::routes())
         .and(organisations::routes())
         .and(teams::routes())
         .and(robots::routes())
