@@ -110,7 +110,7 @@ claviger_tests::both! {
         let name = json!({"name": "gadgets", "email": "Team@widgets.example"});
         let answer = renamed.put("/api/v1/superuser/organizations/widgets", name).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
-        let gone = client.delete(&format!("/api/v1/organization/gadgets/team/devs/members/public")).await;
+        let gone = client.delete("/api/v1/organization/gadgets/team/devs/members/public").await;
         assert_eq!(gone.status, 400);
         assert!(gone.json()["message"].is_string(), "{}", gone.text());
         let gone = client.delete("/api/v1/organization/gadgets/team/nosuch/members/public").await;
