@@ -27,7 +27,7 @@ use super::{
 };
 use crate::Routes;
 
-const DAY: Duration = Duration::from_hours(24);
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// The routes of this file.
 pub(crate) fn routes() -> Routes<Arc<App>> {
@@ -41,7 +41,7 @@ pub(crate) fn routes() -> Routes<Arc<App>> {
 }
 
 #[derive(Serialize)]
-struct Page {
+struct Found {
     start_time: Date,
     end_time: Date,
     logs: Vec<Entry>,
@@ -69,11 +69,11 @@ struct Performer {
 
 #[derive(Serialize)]
 struct Aggregated {
-    aggregated: Vec<Count>,
+    aggregated: Vec<Counted>,
 }
 
 #[derive(Serialize)]
-struct Count {
+struct Counted {
     kind: String,
     count: i64,
     datetime: Date,
@@ -137,19 +137,19 @@ fn span(query: &Query, now: UnixMillis) -> Span {
     }
 }
 
-async fn page(call: &Call, log: Log, query: &Query) -> Result<Json<Page>, QuayError> {
+async fn page(call: &Call, log: Log, query: &Query) -> Result<Json<Found>, QuayError> {
     let span = span(query, call.app.now());
     let (start_time, end_time) = (Date(span.from), Date(span.until));
     let before = query.text("next_page").and_then(read_place);
     let found = call.app.log(log, span, before).await?;
     let logs = found.rows.into_iter().map(|row| Entry::new(row, call.avatars())).collect();
-    Ok(Json(Page { start_time, end_time, logs, next_page: found.next.map(show_place) }))
+    Ok(Json(Found { start_time, end_time, logs, next_page: found.next.map(show_place) }))
 }
 
 async fn counts(call: &Call, log: Log, query: &Query) -> Result<Json<Aggregated>, QuayError> {
     let found = call.app.log_counts(log, span(query, call.app.now())).await?;
     let count =
-        |LogCount { act, day, count }: LogCount| Count { kind: act, count, datetime: Date(day) };
+        |LogCount { act, day, count }: LogCount| Counted { kind: act, count, datetime: Date(day) };
     Ok(Json(Aggregated { aggregated: found.into_iter().map(count).collect() }))
 }
 
@@ -158,7 +158,7 @@ async fn of_organisation(
     Path(org): Path<String>,
     query: Query,
     call: Call,
-) -> Result<Json<Page>, QuayError> {
+) -> Result<Json<Found>, QuayError> {
     page(&call, Log::Organisation(permit(&call, &org).await?), &query).await
 }
 
@@ -172,7 +172,7 @@ async fn counts_of_organisation(
 }
 
 /// `GET /api/v1/user/logs`.
-async fn own(query: Query, call: Call) -> Result<Json<Page>, QuayError> {
+async fn own(query: Query, call: Call) -> Result<Json<Found>, QuayError> {
     page(&call, Log::Own(call.user_admin()?.clone()), &query).await
 }
 
@@ -186,7 +186,7 @@ async fn of_repository(
     Path(repository): Path<RepoPath>,
     query: Query,
     call: Call,
-) -> Result<Json<Page>, QuayError> {
+) -> Result<Json<Found>, QuayError> {
     let on = call.app.reach(call.caller(), repository.as_str()).await?;
     page(&call, Log::Repository(on), &query).await
 }
