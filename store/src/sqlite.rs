@@ -23,7 +23,8 @@ impl SqliteConnection {
         connection
             .0
             .execute_batch(
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192;",
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192;
+                 PRAGMA temp_store = MEMORY;", // where a savepoint keeps what it would put back
             )
             .map_err(trouble)?;
         Ok(connection)
