@@ -63,6 +63,22 @@ words! {
 }
 
 words! {
+    /// What a user is in his account; each includes the ones before it.
+    ///
+    /// Source: `contract/astra.md` section 7.1.
+    AccountRole, "account role" {
+        /// Sees.
+        Viewer = "viewer",
+        /// Sees, and manages what is his.
+        Member = "member",
+        /// Manages users who are not above him.
+        Admin = "admin",
+        /// Everything.
+        Owner = "owner",
+    }
+}
+
+words! {
     /// Who may pull without a permission.
     Visibility, "visibility" {
         /// Nobody.

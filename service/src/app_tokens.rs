@@ -62,6 +62,7 @@ impl App {
             parent: None,
             minted_by: caller.token(),
             created_by: caller.principal.name.to_string(),
+            created_by_id: Some(caller.principal.id),
             service: None,
             created_at: now,
             expires_at: life.map(|life| now.plus(life)),

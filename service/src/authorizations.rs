@@ -190,6 +190,7 @@ impl App {
             parent: None,
             minted_by: caller.token(),
             created_by: authorization.identity.clone(),
+            created_by_id: Some(caller.principal.id),
             service: None,
             created_at: now,
             expires_at: Some(authorization.expires_at),

@@ -13,6 +13,7 @@ use claviger_domain::{
     id::{AccountId, InstallationId, PrincipalId},
     name::Namespace,
     principal::PrincipalKind,
+    role::AccountRole,
     secret::Prefix,
 };
 use claviger_store::{
@@ -21,6 +22,7 @@ use claviger_store::{
     installation,
     key_generations::{self, KeyGeneration},
     principals::{self, Principal},
+    role_bindings,
 };
 
 use zeroize::Zeroizing;
@@ -238,6 +240,7 @@ impl NewUser {
             ..Principal::new(id, account, PrincipalKind::User, &self.name, now)
         };
         principals::insert(tx, &user)?;
+        role_bindings::insert_first(tx, &id, &account, AccountRole::Member, now, None)?;
         let act = Act::done("user_create", "user", &self.name)
             .id(id.as_str())
             .change(None, Some(r#"{"superuser":true}"#));

@@ -349,6 +349,7 @@ impl Question {
             parent: None,
             minted_by: None,
             created_by: self.actor.name.clone(),
+            created_by_id: self.actor.id,
             service: None,
             created_at: self.now,
             expires_at: Some(self.now.plus_ms(TOKEN_MS)),

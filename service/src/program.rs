@@ -201,6 +201,7 @@ impl App {
                     parent: None,
                     minted_by: None,
                     created_by: actor.name.clone(),
+                    created_by_id: actor.id,
                     service: None,
                     created_at: now,
                     expires_at,

@@ -435,6 +435,7 @@ impl Fresh {
             parent: None,
             minted_by: by.token(),
             created_by: by.name.clone(),
+            created_by_id: by.id,
             service: None,
             created_at: now,
             expires_at: None,

@@ -12,6 +12,7 @@ use claviger_domain::{
     id::{AccountId, ApplicationId, PrincipalId, TokenId},
     name::{Email, Namespace},
     principal::PrincipalKind,
+    role::AccountRole,
     scope::{Caps, QuayScope, Scopes},
     secret::TokenSecret,
 };
@@ -22,6 +23,7 @@ use claviger_store::{
     endings::Ending,
     installation,
     principals::{self, Principal},
+    role_bindings,
     tokens::{NewSecret, NewToken},
     users,
 };
@@ -86,6 +88,8 @@ impl ReadyUser {
             ..new
         };
         principals::insert(tx, &user)?;
+        let role = AccountRole::Member;
+        role_bindings::insert_first(tx, &user.id, &account, role, now, actor.id.as_ref())?;
         let after = serde_json::json!({ "email": user.email, "superuser": self.superuser });
         let after = after.to_string();
         let act = Act::done("user_create", "user", &user.name).id(user.id.as_str());
@@ -300,6 +304,7 @@ impl FirstToken {
             parent: None,
             minted_by: None,
             created_by: user.name.clone(),
+            created_by_id: Some(user.id),
             service: None,
             created_at: now,
             expires_at: Some(now.plus_ms(TOKEN_MS)),

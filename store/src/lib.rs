@@ -25,6 +25,7 @@ pub mod prototypes;
 mod queue;
 pub mod repositories;
 pub mod robots;
+pub mod role_bindings;
 pub mod sessions;
 pub mod signing_keys;
 mod sqlite;
@@ -64,6 +65,7 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
         ("prototypes", prototypes::ALL),
         ("repositories", repositories::ALL),
         ("robots", robots::ALL),
+        ("role_bindings", role_bindings::ALL),
         ("signing_keys", signing_keys::ALL),
         ("sessions", sessions::ALL),
         ("stars", stars::ALL),

@@ -8,17 +8,27 @@ struct Migration {
     sql: Stmt,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "initial",
-    sql: Stmt::split(
-        include_str!("../migrations/sqlite/0001_initial.sql"),
-        include_str!("../migrations/postgres/0001_initial.sql"),
-    ),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "initial",
+        sql: Stmt::split(
+            include_str!("../migrations/sqlite/0001_initial.sql"),
+            include_str!("../migrations/postgres/0001_initial.sql"),
+        ),
+    },
+    Migration {
+        number: 2,
+        name: "accounts_and_lifetimes",
+        sql: Stmt::split(
+            include_str!("../migrations/sqlite/0002_accounts_and_lifetimes.sql"),
+            include_str!("../migrations/postgres/0002_accounts_and_lifetimes.sql"),
+        ),
+    },
+];
 
 /// The newest version of the schema that this program knows.
-pub const NEWEST: i64 = 1;
+pub const NEWEST: i64 = 2;
 
 const TABLE: Stmt = Stmt::split(
     "CREATE TABLE IF NOT EXISTS migration (

@@ -35,6 +35,8 @@ pub struct NewToken {
     pub minted_by: Option<TokenId>,
     /// The name of who made it.
     pub created_by: String,
+    /// His id; `None`: the program.
+    pub created_by_id: Option<PrincipalId>,
     /// The registry service of a refresh token.
     pub service: Option<String>,
     /// When it was made.
@@ -139,8 +141,8 @@ statements! {
     );
     INSERT = Stmt::same(
         "INSERT INTO token (id, kind, account_id, principal_id, principal_name, application_id,
-            name, parent_id, minted_by, created_by, service, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+            name, parent_id, minted_by, created_by, created_by_id, service, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
     );
     INSERT_SCOPE = Stmt::same(
         "INSERT INTO token_scope (token_id, dialect, word) VALUES ($1, $2, $3)"
@@ -266,6 +268,7 @@ pub fn insert(tx: &mut Tx<'_>, token: &NewToken, secret: &NewSecret) -> Result<(
             token.parent.as_ref().into(),
             token.minted_by.as_ref().into(),
             (&token.created_by).into(),
+            token.created_by_id.as_ref().into(),
             (&token.service).into(),
             token.created_at.into(),
             token.expires_at.into(),

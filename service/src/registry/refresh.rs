@@ -84,6 +84,7 @@ impl App {
             parent,
             minted_by: parent,
             created_by: caller.principal.name.to_string(),
+            created_by_id: Some(caller.principal.id),
             service: Some(service.to_owned()),
             created_at: now,
             expires_at: Some(now.plus_ms(LIFE_MS)),
