@@ -7,10 +7,12 @@
 //! grants_reaching   the explicit grants: direct, by team
 //!   └─ paths        and what is implied: namespace, organisation admin, public, superuser
 //!        └─ effective_role   the strongest of them, lowered to what the credential may do
-//!             └─ decide      allowed or not, for one action
+//!             └─ decide      allowed or not, for one action; `explain`: the same with the reasons
 //!                  └─ permit the proof that guards an act
 //! ```
 //! Source: `PRODUCT.md`, "Decisions"; Quay `auth/permissions.py` as its contract records it.
+
+mod why;
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -22,6 +24,8 @@ use crate::{
     role::{Action, OrgRole, RepoState, Role, Visibility},
     scope::Caps,
 };
+
+pub use self::why::{Answer, Bar, Missing, OrgAnswer, OrgReason, explain, explain_org, may_act};
 
 /// Whom a permission was given to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,8 +127,8 @@ pub enum Path {
     Team(TeamId),
     /// The repository lies in his own namespace.
     NamespaceOwner,
-    /// He is in a team whose role in the organisation is `admin`.
-    OrgAdmin(TeamId),
+    /// A team he is in has a role in the organisation that gives it.
+    TeamRole(TeamId),
     /// The repository is public.
     Public,
     /// He is a superuser, and the settings give superusers full access.
@@ -176,7 +180,7 @@ fn implied<'a>(
             asker
                 .org_teams(namespace.id)
                 .filter(|team| team.role == OrgRole::Admin)
-                .map(move |team| admin(Path::OrgAdmin(team.id))),
+                .map(move |team| admin(Path::TeamRole(team.id))),
         )
         .chain(everywhere(asker))
 }
@@ -184,7 +188,7 @@ fn implied<'a>(
 /// What the settings give `asker` on everything, whether it exists or not.
 fn everywhere(asker: &Asker<'_>) -> impl Iterator<Item = Reason> {
     let standing = asker.standing;
-    let superuser = standing.superuser && standing.full_access && asker.caps.superuser;
+    let superuser = standing.superuser && standing.full_access;
     superuser.then_some(Reason { path: Path::Superuser, role: Role::Admin }).into_iter().chain(
         standing.global_readonly.then_some(Reason { path: Path::GlobalReadOnly, role: Role::Read }),
     )
@@ -205,17 +209,21 @@ fn strongest(asker: &Asker<'_>, reasons: impl Iterator<Item = Reason>) -> Option
     if !acts(asker) {
         return None;
     }
-    reasons
-        .filter_map(|reason| match reason.path {
-            Path::Superuser | Path::GlobalReadOnly => Some(reason.role),
-            _ => asker.caps.repo.map(|cap| cap.min(reason.role)),
-        })
-        .max()
+    reasons.filter_map(|reason| lowered(asker, reason)).max()
+}
+
+/// What is left of `reason` under the credential's ceiling.
+fn lowered(asker: &Asker<'_>, reason: Reason) -> Option<Role> {
+    match reason.path {
+        Path::GlobalReadOnly => Some(reason.role),
+        Path::Superuser => asker.caps.superuser.then_some(reason.role),
+        _ => asker.caps.repo.map(|cap| cap.min(reason.role)),
+    }
 }
 
 /// Whether the asker may act at all: a disabled principal has no right, not even to what is public.
 fn acts(asker: &Asker<'_>) -> bool {
-    asker.principal.is_none_or(|p| p.enabled && p.kind != PrincipalKind::Org)
+    why::barred(asker.principal).is_none()
 }
 
 /// The role that `asker` has on the repository after all: the strongest path, under the
@@ -236,24 +244,13 @@ pub fn role_in_namespace(asker: &Asker<'_>, namespace: Option<NamespaceFacts>) -
 /// Whether `asker` may do `action`. A repository that is not in its normal state takes no content
 /// changes; pulls and permissions go on.
 pub fn decide(asker: &Asker<'_>, acl: &RepoAcl, action: Action) -> bool {
-    let open =
-        matches!(action, Action::Pull | Action::Administer) || acl.state == RepoState::Normal;
-    open && effective_role(asker, acl).is_some_and(|role| role.permits(action))
+    why::weigh(asker, acl, action, |_| {}).is_ok()
 }
 
 /// The role that `asker` has in a namespace: `admin` in his own, the strongest of his teams' in
 /// an organisation, under the credential's ceiling. `None`: he does not belong to it.
 pub fn namespace_role(asker: &Asker<'_>, namespace: NamespaceFacts) -> Option<OrgRole> {
-    if !acts(asker) {
-        return None;
-    }
-    let own = asker.principal.is_some_and(|p| p.id == namespace.id)
-        && namespace.kind == PrincipalKind::User;
-    let by_team = asker.org_teams(namespace.id).map(|team| team.role).max();
-    let plain = if own { Some(OrgRole::Admin) } else { by_team };
-    let superuser = asker.standing.superuser && asker.standing.full_access && asker.caps.superuser;
-    let capped = plain.and_then(|role| asker.caps.org.map(|cap| cap.min(role)));
-    if superuser { Some(OrgRole::Admin) } else { capped }
+    why::weigh_org(asker, namespace, |_| {}).lowered
 }
 
 /// Whether `asker` may make repositories in the namespace.

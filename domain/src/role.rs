@@ -114,15 +114,42 @@ words! {
     }
 }
 
+words! {
+    /// What can be done with an organisation.
+    OrgAction, "action on an organisation" {
+        /// Make repositories in it.
+        Create = "create",
+        /// Change its teams, robots and applications; remove it.
+        Administer = "administer",
+    }
+}
+
+impl OrgAction {
+    /// The weakest role that permits it.
+    pub const fn needs(self) -> OrgRole {
+        match self {
+            Self::Create => OrgRole::Creator,
+            Self::Administer => OrgRole::Admin,
+        }
+    }
+}
+
+impl Action {
+    /// The weakest role that permits it.
+    pub const fn needs(self) -> Role {
+        match self {
+            Self::Pull => Role::Read,
+            Self::Push => Role::Write,
+            Self::Delete | Self::Administer => Role::Admin,
+        }
+    }
+}
+
 impl Role {
     /// Whether this role permits `action`.
     ///
     /// Source: `PRODUCT.md`, "Decisions": read → pull; write → pull, push; admin → all.
     pub const fn permits(self, action: Action) -> bool {
-        match action {
-            Action::Pull => true,
-            Action::Push => matches!(self, Self::Write | Self::Admin),
-            Action::Delete | Action::Administer => matches!(self, Self::Admin),
-        }
+        self as u8 >= action.needs() as u8
     }
 }

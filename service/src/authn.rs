@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use claviger_domain::{
     BadCredential, Error, TokenKind,
+    access::{Bar, may_act},
     principal::PrincipalKind,
     scope::Caps,
-    token::{TokenFacts, TokenState},
+    token::TokenFacts,
 };
 use claviger_store::{Query, principals, principals::Principal, sessions};
 
@@ -66,19 +67,10 @@ impl App {
     fn admit(&self, found: Credentials, lookup: &Lookup, origin: &Origin) -> Result<Caller, Error> {
         let now = self.now();
         let Credentials { token, principal, owner } = found;
-        match token.state(now) {
-            TokenState::Live => {}
-            TokenState::Expired => return Err(BadCredential::Expired.into()),
-            TokenState::Revoked => return Err(BadCredential::Unknown.into()),
-        }
+        let admits = |robot: &str| self.settings.quay.admits_robot(robot);
+        may_act(Some(token.state(now)), principal.as_deref(), owner.as_deref(), admits)
+            .map_err(refused)?;
         let principal = principal.ok_or(BadCredential::Unknown)?;
-        let owned = principal.kind == PrincipalKind::Robot;
-        if !principal.enabled || owned && owner.is_none_or(|owner| !owner.enabled) {
-            return Err(BadCredential::Disabled.into());
-        }
-        if owned && !self.settings.quay.admits_robot(&principal.name) {
-            return Err(BadCredential::RobotsDisallowed.into());
-        }
         self.activity.used(token.id, lookup, now, origin.address);
         let standing = self.standing(&principal);
         Ok(Caller {
@@ -178,6 +170,16 @@ impl App {
     /// How long a sign-in counts as fresh.
     pub fn fresh_login_timeout(&self) -> Duration {
         self.settings.quay.fresh_login_timeout
+    }
+}
+
+/// What a door learns of a credential whose owner may not act.
+fn refused(bar: Bar) -> BadCredential {
+    match bar {
+        Bar::TokenExpired => BadCredential::Expired,
+        Bar::TokenRevoked | Bar::PrincipalGone | Bar::Organisation => BadCredential::Unknown,
+        Bar::PrincipalDisabled | Bar::OwnerDisabled => BadCredential::Disabled,
+        Bar::RobotsDisallowed => BadCredential::RobotsDisallowed,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod naive;
 mod scenario;
+mod why;
 mod world;
 
 use std::fmt::Write;
