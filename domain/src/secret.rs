@@ -202,6 +202,46 @@ impl TokenSecret {
     }
 }
 
+/// A secret that somebody brings along, such as a robot's preset token: 20 to 255 visible ASCII
+/// characters, so that it is not guessed and fits into every header.
+#[derive(Debug)]
+pub struct GivenSecret(TokenSecret);
+
+/// Why a text is no secret to bring along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GivenSecretError {
+    /// It is too short or too long.
+    #[error("must have {} to {} characters", GivenSecret::CHARS.start(), GivenSecret::CHARS.end())]
+    Length,
+    /// It would not survive a header.
+    #[error("must consist of visible ASCII characters")]
+    Characters,
+}
+
+impl GivenSecret {
+    const CHARS: std::ops::RangeInclusive<usize> = 20..=255;
+
+    /// Takes `text`.
+    ///
+    /// # Errors
+    /// When it is no such secret.
+    pub fn new(text: String) -> Result<Self, GivenSecretError> {
+        let text = TokenSecret::foreign(text);
+        if !text.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+            Err(GivenSecretError::Characters)
+        } else if Self::CHARS.contains(&text.expose().len()) {
+            Ok(Self(text))
+        } else {
+            Err(GivenSecretError::Length)
+        }
+    }
+
+    /// The secret, to be kept and shown.
+    pub fn into_secret(self) -> TokenSecret {
+        self.0
+    }
+}
+
 impl fmt::Debug for TokenSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[secret]")
@@ -341,6 +381,22 @@ mod tests {
         let api = ParsedSecret { kind: TokenKind::Api, ..golden() }.print();
         assert_eq!(api.expose().len(), 56);
         assert!(api.expose().bytes().all(|b| b.is_ascii_alphanumeric()), "{}", api.expose());
+    }
+
+    #[test]
+    fn a_secret_that_is_brought_along_is_long_enough_and_visible() {
+        let given = |text: &str| GivenSecret::new(text.to_owned()).map(drop);
+        assert_eq!(given(&"x".repeat(20)), Ok(()));
+        assert_eq!(given(&"~".repeat(255)), Ok(()));
+        for (text, why) in [
+            ("x".repeat(19), GivenSecretError::Length),
+            ("x".repeat(256), GivenSecretError::Length),
+            (format!("{} x", "x".repeat(20)), GivenSecretError::Characters),
+            (format!("{}\0", "x".repeat(20)), GivenSecretError::Characters),
+            ("ä".repeat(20), GivenSecretError::Characters),
+        ] {
+            assert_eq!(given(&text), Err(why), "{text}");
+        }
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub mod registry;
 mod replica;
 pub mod repositories;
 pub mod robots;
+pub mod search;
 pub mod sessions;
 pub mod settings;
 pub mod signing;

@@ -3,17 +3,48 @@
 //! Not here: who may see a secret again, and the audit of it. The use cases decide that.
 
 use claviger_domain::{
-    Error, TokenKind,
-    secret::{Prefix, Selector, TokenSecret},
+    Conflict, Error, TokenKind, UnixMillis,
+    id::TokenId,
+    secret::{GivenSecret, Lookup, Prefix, Selector, TokenSecret},
+    token::TokenState,
 };
-use claviger_store::tokens::{Form, Kept, NewSecret};
+use claviger_store::{
+    Tx,
+    tokens::{self, Form, Kept, NewSecret},
+};
 
 use crate::{
     app::App,
     caller::{Caller, Credential},
-    keys::MintedSecret,
+    keys::{MintedSecret, Purpose},
     settings::Reveal,
 };
+
+/// A secret on its way into the store.
+pub(crate) struct Coming {
+    /// What will be kept of it.
+    pub(crate) secret: NewSecret,
+    /// Under which it would be found if it had been brought along before, by whatever generation of
+    /// the keys. Empty for one that was drawn.
+    lookups: Vec<Lookup>,
+}
+
+impl Coming {
+    /// Makes way for the secret, which reached nothing yet or what has ended.
+    ///
+    /// # Errors
+    /// [`Conflict::SecretTaken`].
+    pub(crate) fn make_way(&self, tx: &mut Tx<'_>, now: UnixMillis) -> Result<(), Error> {
+        for lookup in &self.lookups {
+            let Some(token) = tokens::facts(tx, lookup)? else { continue };
+            if token.state(now) == TokenState::Live {
+                return Err(Conflict::SecretTaken.into());
+            }
+            tokens::forget_secret(tx, lookup)?;
+        }
+        Ok(())
+    }
+}
 
 impl From<MintedSecret> for NewSecret {
     fn from(minted: MintedSecret) -> Self {
@@ -30,6 +61,53 @@ impl From<MintedSecret> for NewSecret {
 }
 
 impl App {
+    /// A secret of a token of this kind that is drawn.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the machine's cryptography does not work (so for all of this file).
+    pub(crate) fn drawn(&self, kind: TokenKind) -> Result<(TokenSecret, Coming), Error> {
+        let (secret, minted) = self.keys.mint(kind, self.chance())?;
+        Ok((secret, Coming { secret: minted.into(), lookups: Vec::new() }))
+    }
+
+    /// A secret of the token `id` that is brought along: a keyed hash of it is kept, and a sealed
+    /// copy where secrets are shown again.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it has the form of a token of ours.
+    pub(crate) fn given(
+        &self,
+        id: &TokenId,
+        secret: GivenSecret,
+    ) -> Result<(TokenSecret, Coming), Error> {
+        let secret = secret.into_secret();
+        if self.keys.looks_like_token(secret.expose()) {
+            return Err(Error::invalid("token", "has the form of a token of this system"));
+        }
+        let hashes = self.keys.keyed_hashes(Purpose::Foreign, secret.expose())?;
+        let hash = hashes.first().ok_or_else(|| Error::internal("there is no key"))?;
+        let (form, sealed) = if self.settings.tokens.reveal == Reveal::None {
+            (Form::Hashed, None)
+        } else {
+            let sealed = self.keys.seal(id.as_str(), secret.expose().as_bytes(), self.chance())?;
+            if sealed.generation != hash.generation {
+                return Err(Error::internal("the keys were replaced between two uses"));
+            }
+            (Form::Sealed, Some(sealed.bytes))
+        };
+        let kept = NewSecret {
+            lookup: hash.lookup,
+            form,
+            selector: None,
+            sealed,
+            key_generation: hash.generation,
+            prefix: String::new(),
+            format: 0,
+        };
+        let lookups = hashes.iter().map(|hash| hash.lookup).collect();
+        Ok((secret, Coming { secret: kept, lookups }))
+    }
+
     /// Whether `caller`, who has every other right to it, may see a secret again
     /// (`tokens.reveal`).
     pub(crate) fn may_see_again(&self, caller: &Caller) -> bool {

@@ -20,7 +20,7 @@ use claviger_store::{
     audit::{self, Act, Actor},
     names::{self, NameOf},
     permissions, principals, prototypes,
-    repositories::{self, Listed, Repository, Visible, Which},
+    repositories::{self, Listed, Repository, Sight, Visible, Which},
     stars,
 };
 
@@ -196,15 +196,8 @@ impl App {
             Some(name) => Which::InNamespace(name),
             None => Which::All,
         };
-        let everything = caller.is_some_and(|caller| {
-            let standing = caller.standing;
-            let superuser = standing.superuser && standing.full_access && caller.caps.superuser;
-            superuser || standing.global_readonly
-        });
         let visible = Visible {
-            to: caller.filter(|caller| caller.caps.repo.is_some()).map(|c| c.principal.id),
-            everything,
-            public: filter.public || filter.starred,
+            sight: sight(caller, filter.public || filter.starred),
             which,
             stars_of: caller.map(|caller| caller.principal.id),
             after: filter.after,
@@ -305,6 +298,17 @@ impl App {
             actor: caller.actor(origin),
         }
     }
+}
+
+/// What `caller` sees of all repositories, with what is public or without.
+pub(crate) fn sight(caller: Option<&Caller>, public: bool) -> Sight {
+    let everything = caller.is_some_and(|caller| {
+        let standing = caller.standing;
+        let superuser = standing.superuser && standing.full_access && caller.caps.superuser;
+        superuser || standing.global_readonly
+    });
+    let reader = caller.filter(|caller| caller.caps.repo.is_some());
+    Sight { of: reader.map(|caller| caller.principal.id), everything, public }
 }
 
 /// Who makes a repository, when.

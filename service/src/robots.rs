@@ -6,6 +6,8 @@
 //! Source: `contract/quay.md` section 7, `contract/quay-clients.md` 2.5 and 9.2; `SECURITY.md`
 //! section 1.
 
+use std::collections::HashMap;
+
 use claviger_domain::{
     BadCredential, Conflict, Error, TokenKind, UnixMillis,
     id::{AccountId, PrincipalId, TokenId},
@@ -13,7 +15,7 @@ use claviger_domain::{
     principal::PrincipalKind,
     role::OrgRole,
     scope::Scopes,
-    secret::TokenSecret,
+    secret::{GivenSecret, TokenSecret},
 };
 use claviger_store::{
     Tx,
@@ -21,13 +23,14 @@ use claviger_store::{
     endings::{self, Ending},
     principals::{self, Principal},
     robots,
-    tokens::{self, Kept, NewSecret, NewToken},
+    tokens::{self, Kept, NewToken},
 };
 pub use claviger_store::{robots::Robot, teams::OnRepo};
 
 use crate::{
     app::App,
     caller::{Caller, Origin},
+    minting::Coming,
 };
 
 /// The namespace whose robots somebody may manage; made by [`App::own_robots`] and
@@ -60,7 +63,7 @@ pub struct RobotDetails {
 }
 
 /// A robot to be made.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct NewRobot {
     /// Its full name.
     pub name: RobotName,
@@ -68,6 +71,8 @@ pub struct NewRobot {
     pub description: Description,
     /// A JSON object to be kept with it.
     pub metadata: Option<String>,
+    /// Its secret, where that is brought along; else one is drawn.
+    pub secret: Option<GivenSecret>,
 }
 
 /// A robot, as it is shown.
@@ -86,7 +91,7 @@ pub struct RobotView {
 /// A secret that is being made.
 struct Fresh {
     id: TokenId,
-    secret: NewSecret,
+    coming: Coming,
 }
 
 impl App {
@@ -183,34 +188,36 @@ impl App {
     ) -> Result<Vec<RobotView>, Error> {
         let (now, owner) = (self.now(), home.owner);
         let limit = details.limit.unwrap_or(i64::MAX);
-        let (found, kept, teams, repositories) = self
+        let (found, kept, mut teams, mut repositories) = self
             .db
             .read(move |q| {
                 let found = robots::of(q, &owner, limit)?;
-                let kept = robots::secrets(q, &owner, now)?;
-                let (mut teams, mut repositories) = (Vec::new(), Vec::new());
+                // of several secrets the newest, which comes last
+                let kept: HashMap<_, _> = robots::secrets(q, &owner, now)?.into_iter().collect();
+                let (mut teams, mut repositories) = (HashMap::new(), HashMap::new());
                 if details.permissions {
-                    teams = robots::teams(q, &owner)?;
-                    repositories = robots::repositories(q, &owner)?;
+                    teams = by_robot(robots::teams(q, &owner)?);
+                    repositories = by_robot(robots::repositories(q, &owner)?);
                 }
                 Ok((found, kept, teams, repositories))
             })
             .await?;
         let shows = details.secrets && home.reveals && self.may_see_again(caller);
-        let of = |all: &[robots::Belonging], id: PrincipalId| {
-            all.iter().filter(|b| b.robot == id).map(|b| b.to.clone()).collect()
-        };
         let mut views = Vec::with_capacity(found.len());
         for mut robot in found {
             let id = robot.face.id;
-            let kept = kept.iter().rev().find(|(of, _)| *of == id).map(|(_, kept)| kept);
+            let kept = kept.get(&id);
             self.add_pending_use(&mut robot, kept);
             let secret = match kept.filter(|_| shows) {
                 Some(kept) => self.secret_again(TokenKind::Robot, kept)?,
                 None => None,
             };
-            let (teams, repositories) = (of(&teams, id), of(&repositories, id));
-            views.push(RobotView { robot, secret, teams, repositories });
+            views.push(RobotView {
+                robot,
+                secret,
+                teams: teams.remove(&id).unwrap_or_default(),
+                repositories: repositories.remove(&id).unwrap_or_default(),
+            });
         }
         if views.iter().any(|view| view.secret.is_some()) {
             let (actor, name) = (caller.actor(origin), home.name.clone());
@@ -259,7 +266,8 @@ impl App {
     /// Makes a robot with its secret.
     ///
     /// # Errors
-    /// [`BadCredential::RobotsDisallowed`], [`Conflict::RobotExists`].
+    /// [`BadCredential::RobotsDisallowed`], [`Conflict::RobotExists`]; for a secret that is brought
+    /// along [`Error::Invalid`] and [`Conflict::SecretTaken`].
     pub async fn create_robot(
         &self,
         home: &RobotHome,
@@ -272,7 +280,8 @@ impl App {
         }
         let (now, actor, home) = (self.now(), caller.actor(origin), home.clone());
         let id = PrincipalId::random(self.chance());
-        let (secret, fresh) = self.fresh_secret()?;
+        let given = new.secret.is_some();
+        let (secret, fresh) = self.fresh_secret(new.secret)?;
         let robot = self
             .db
             .write(move |tx| {
@@ -291,7 +300,8 @@ impl App {
                 principals::insert(tx, &robot)?;
                 fresh.insert(tx, &robot, &actor, now)?;
                 let act = Act::done("create_robot", "robot", name).id(id.as_str());
-                audit::append(tx, now, &actor, &act.namespace(&home.name))?;
+                let note = given.then_some(r#"{"token":"given"}"#);
+                audit::append(tx, now, &actor, &act.namespace(&home.name).change(None, note))?;
                 robots::find(tx, &home.owner, name)?.ok_or(Error::NotFound("robot"))
             })
             .await?;
@@ -312,7 +322,7 @@ impl App {
     ) -> Result<RobotView, Error> {
         let (now, actor, name) = (self.now(), caller.actor(origin), home.full(short));
         let home = home.clone();
-        let (secret, fresh) = self.fresh_secret()?;
+        let (secret, fresh) = self.fresh_secret(None)?;
         let robot = self
             .db
             .write(move |tx| {
@@ -373,9 +383,13 @@ impl App {
             .await
     }
 
-    fn fresh_secret(&self) -> Result<(TokenSecret, Fresh), Error> {
-        let (secret, minted) = self.keys.mint(TokenKind::Robot, self.chance())?;
-        Ok((secret, Fresh { id: TokenId::random(self.chance()), secret: minted.into() }))
+    fn fresh_secret(&self, given: Option<GivenSecret>) -> Result<(TokenSecret, Fresh), Error> {
+        let id = TokenId::random(self.chance());
+        let (secret, coming) = match given {
+            Some(given) => self.given(&id, given)?,
+            None => self.drawn(TokenKind::Robot)?,
+        };
+        Ok((secret, Fresh { id, coming }))
     }
 
     /// What was used a moment ago is not in the store yet.
@@ -401,6 +415,14 @@ impl App {
             })
             .await
     }
+}
+
+fn by_robot(all: Vec<robots::Belonging>) -> HashMap<PrincipalId, Vec<String>> {
+    let mut grouped = HashMap::<_, Vec<String>>::new();
+    for robots::Belonging { robot, to } in all {
+        grouped.entry(robot).or_default().push(to);
+    }
+    grouped
 }
 
 impl RobotHome {
@@ -441,6 +463,7 @@ impl Fresh {
             expires_at: None,
             scopes: Scopes::registry(),
         };
-        Ok(tokens::insert(tx, &token, &self.secret)?)
+        self.coming.make_way(tx, now)?;
+        Ok(tokens::insert(tx, &token, &self.coming.secret)?)
     }
 }

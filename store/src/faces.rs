@@ -52,17 +52,21 @@ impl Face {
     }
 }
 
-/// `prefix` as a pattern that stands for itself and whatever follows.
-fn beginning_with(prefix: &str) -> String {
-    let mut pattern = String::with_capacity(prefix.len() + 1);
-    for c in prefix.chars() {
+/// `text` as a pattern that stands for itself.
+pub(crate) fn pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
         if matches!(c, '\\' | '%' | '_') {
             pattern.push('\\');
         }
         pattern.push(c);
     }
-    pattern.push('%');
     pattern
+}
+
+/// `prefix` as a pattern that stands for itself and whatever follows.
+fn beginning_with(prefix: &str) -> String {
+    pattern(prefix) + "%"
 }
 
 /// The first `limit` users of an account whose names begin with `prefix` (in lower case), by name;

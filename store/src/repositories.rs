@@ -7,7 +7,10 @@ use claviger_domain::{
     role::{RepoState, Visibility},
 };
 
-use crate::db::{Query, Row, Stmt, StoreError, Touched, Tx, statements};
+use crate::{
+    db::{Query, Row, Stmt, StoreError, Touched, Tx, statements},
+    faces::{Face, pattern},
+};
 
 /// One row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,16 +33,23 @@ pub struct Repository {
     pub created_at: UnixMillis,
 }
 
-/// Which repositories a list shows: those that somebody can see, in the order in which they were
-/// made.
-#[derive(Clone, Debug)]
-pub struct Visible {
+/// What somebody sees.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight {
     /// Who looks: what his namespace, permissions and teams reach is visible to him.
-    pub to: Option<PrincipalId>,
+    pub of: Option<PrincipalId>,
     /// Whether everything is visible to him.
     pub everything: bool,
     /// Whether public repositories are listed too.
     pub public: bool,
+}
+
+/// Which repositories a list shows: those that somebody can see, in the order in which they were
+/// made.
+#[derive(Clone, Debug)]
+pub struct Visible {
+    /// Who looks.
+    pub sight: Sight,
     /// Which of them.
     pub which: Which,
     /// Whose stars are shown.
@@ -48,6 +58,35 @@ pub struct Visible {
     pub after: i64,
     /// How many at most.
     pub limit: i64,
+}
+
+/// A search among the repositories that somebody sees.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// Who looks.
+    pub sight: Sight,
+    /// What the name contains, in lower case; the namespace is looked at where this has a slash.
+    pub text: String,
+    /// How many are left out.
+    pub skip: i64,
+    /// How many at most.
+    pub limit: i64,
+}
+
+/// What somebody ($4) sees of the repositories `r`: everything ($2), what is public ($3), what is
+/// his.
+macro_rules! seen {
+    () => {
+        "(CAST($2 AS BIGINT) = 1
+            OR (CAST($3 AS BIGINT) = 1 AND r.visibility = 'public')
+            OR r.namespace_id = $4
+            OR r.id IN (SELECT g.repo_id FROM permission g WHERE g.principal_id = $4)
+            OR r.id IN (SELECT g.repo_id FROM permission g
+                JOIN team_member m ON m.team_id = g.team_id WHERE m.principal_id = $4)
+            OR r.namespace_id IN (SELECT t.org_id FROM team t
+                JOIN team_member m ON m.team_id = t.id
+                WHERE m.principal_id = $4 AND t.role = 'admin'))"
+    };
 }
 
 /// The repositories behind the place `$1` that somebody sees, of those that `$which` picks.
@@ -60,16 +99,9 @@ macro_rules! visible {
              FROM repository r
              WHERE r.seq > $1 ",
             $which,
-            " AND (CAST($2 AS BIGINT) = 1
-                OR (CAST($3 AS BIGINT) = 1 AND r.visibility = 'public')
-                OR r.namespace_id = $4
-                OR r.id IN (SELECT g.repo_id FROM permission g WHERE g.principal_id = $4)
-                OR r.id IN (SELECT g.repo_id FROM permission g
-                    JOIN team_member m ON m.team_id = g.team_id WHERE m.principal_id = $4)
-                OR r.namespace_id IN (SELECT t.org_id FROM team t
-                    JOIN team_member m ON m.team_id = t.id
-                    WHERE m.principal_id = $4 AND t.role = 'admin'))
-             ORDER BY r.seq LIMIT $5"
+            " AND ",
+            seen!(),
+            " ORDER BY r.seq LIMIT $5"
         ))
     };
 }
@@ -96,6 +128,17 @@ pub struct Listed {
     pub starred: bool,
 }
 
+/// A repository that was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The repository.
+    pub repository: Repository,
+    /// Its namespace.
+    pub namespace: Face,
+    /// How many users have starred it.
+    pub stars: i64,
+}
+
 statements! {
     ACL = Stmt::same(
         "SELECT r.id, r.namespace_id, p.kind, r.visibility, r.state
@@ -120,6 +163,16 @@ statements! {
     VISIBLE = visible!("");
     VISIBLE_IN_NAMESPACE =
         visible!("AND r.namespace_id = (SELECT id FROM principal WHERE name = $7)");
+    // the shorter the name, the more of it was asked for
+    FOUND = Stmt::same(concat!(
+        "SELECT r.seq, r.id, r.namespace_id, r.name, r.visibility, r.state, r.description,
+            r.created_by, r.created_at, p.id, p.kind, p.name, p.email, p.avatar_key,
+            (SELECT COUNT(*) FROM star s WHERE s.repo_id = r.id)
+         FROM repository r JOIN principal p ON p.id = r.namespace_id
+         WHERE r.name LIKE $1 ESCAPE '\\' AND ",
+        seen!(),
+        " ORDER BY LENGTH(r.name), r.seq LIMIT $5 OFFSET $6"
+    ));
     STARRED = visible!("AND r.id IN (SELECT s.repo_id FROM star s WHERE s.principal_id = $6)");
 }
 
@@ -179,9 +232,9 @@ pub fn find(q: &mut dyn Query, name: &str) -> Result<Option<Repository>, StoreEr
 pub fn visible(q: &mut dyn Query, to: &Visible) -> Result<Vec<Listed>, StoreError> {
     let mut values = vec![
         to.after.into(),
-        i64::from(to.everything).into(),
-        i64::from(to.public).into(),
-        to.to.as_ref().into(),
+        i64::from(to.sight.everything).into(),
+        i64::from(to.sight.public).into(),
+        to.sight.of.as_ref().into(),
         to.limit.into(),
         to.stars_of.as_ref().into(),
     ];
@@ -198,6 +251,32 @@ pub fn visible(q: &mut dyn Query, to: &Visible) -> Result<Vec<Listed>, StoreErro
         Ok(Listed { place: row.int(0)?, repository, starred: row.int(9)? > 0 })
     };
     q.all(stmt, &values)?.iter().map(listed).collect()
+}
+
+/// The repositories of a search, the shortest names first.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn search(q: &mut dyn Query, search: &Search) -> Result<Vec<Found>, StoreError> {
+    let inside = pattern(&search.text);
+    let name =
+        if search.text.contains('/') { format!("%{inside}%") } else { format!("%/%{inside}%") };
+    let values = [
+        (&name).into(),
+        i64::from(search.sight.everything).into(),
+        i64::from(search.sight.public).into(),
+        search.sight.of.as_ref().into(),
+        search.limit.into(),
+        search.skip.into(),
+    ];
+    let found = |row: &Row| {
+        Ok(Found {
+            repository: Repository::from_row(row)?,
+            namespace: Face::from_columns(row, 9)?,
+            stars: row.int(14)?,
+        })
+    };
+    q.all(&FOUND, &values)?.iter().map(found).collect()
 }
 
 /// Adds a repository. Its name must be free.

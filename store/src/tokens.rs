@@ -179,6 +179,7 @@ statements! {
         "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE expires_at <= $1 LIMIT $2)"
     );
     SWEEP_SECRETS = Stmt::same("DELETE FROM secret WHERE valid_until <= $1");
+    FORGET_SECRET = Stmt::same("DELETE FROM secret WHERE lookup = $1");
     LOOKUPS = Stmt::same("SELECT lookup FROM secret WHERE token_id = $1");
     KEPT = Stmt::same(
         "SELECT t.id, s.selector, s.sealed, s.key_generation, s.prefix, s.format
@@ -350,6 +351,16 @@ pub fn sweep(tx: &mut Tx<'_>, until: UnixMillis, most: i64) -> Result<u64, Store
 /// For trouble with the database.
 pub fn sweep_secrets(tx: &mut Tx<'_>, until: UnixMillis) -> Result<u64, StoreError> {
     tx.execute(&SWEEP_SECRETS, &[until.into()])
+}
+
+/// Removes one secret, of a token that has ended: it may be brought along for another.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn forget_secret(tx: &mut Tx<'_>, lookup: &[u8; 32]) -> Result<(), StoreError> {
+    tx.execute(&FORGET_SECRET, &[lookup.into()])?;
+    tx.touch(Touched::Token(*lookup));
+    Ok(())
 }
 
 /// Runs a statement that revokes tokens and answers their ids; evicts each of their secrets.

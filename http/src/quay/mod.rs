@@ -6,6 +6,7 @@ mod ascii;
 mod authorizations;
 pub(crate) mod avatar;
 mod body;
+mod content;
 pub(crate) mod cookie;
 mod date;
 mod discovery;
@@ -13,6 +14,7 @@ mod entities;
 mod error;
 mod errors;
 mod face;
+mod find;
 mod gate;
 pub(crate) mod json;
 mod logs;
@@ -42,8 +44,10 @@ fn routes(settings: &Settings) -> Routes<Arc<App>> {
     let routes = sessions::routes()
         .and(applications::routes())
         .and(authorizations::routes())
+        .and(content::routes())
         .and(discovery::routes())
         .and(errors::routes())
+        .and(find::routes())
         .and(permissions::routes())
         .and(repositories::routes())
         .and(logs::routes())

@@ -6,7 +6,11 @@
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use claviger_domain::{BadCredential, Error, name::RobotName, secret::TokenSecret};
+use claviger_domain::{
+    BadCredential, Error,
+    name::RobotName,
+    secret::{GivenSecret, TokenSecret},
+};
 use claviger_service::{
     App,
     robots::{NewRobot, RobotDetails, RobotHome, RobotView},
@@ -206,25 +210,30 @@ async fn show(Path(which): Path<Which>, call: Call) -> Result<Response, QuayErro
 const NEW: Schema = Schema(&[
     Field::optional("description", Kind::String),
     Field::optional("unstructured_metadata", Kind::AnyObject),
+    Field::optional("token", Kind::String),
 ]);
 
 #[derive(Default, Deserialize)]
 struct New {
     description: Option<String>,
     unstructured_metadata: Option<Map<String, Value>>,
+    token: Option<String>,
 }
 
-/// `PUT …/robots/{robot_shortname}`: makes it. A body may be left out.
+/// `PUT …/robots/{robot_shortname}`: makes it, with the secret in `token` if there is one. A body
+/// may be left out.
 async fn create(Path(which): Path<Which>, call: Call, body: Body) -> Result<Response, QuayError> {
     let home = which.home(&call).await?;
-    let New { description, unstructured_metadata } = body.read_or_default(&NEW)?;
+    let New { description, unstructured_metadata, token } = body.read_or_default(&NEW)?;
     let short = &which.robot_shortname;
     let name = format!("{}+{short}", home.name()).parse::<RobotName>().map_err(|why| {
         QuayError::invalid(format!("The name for the robot '{short}' is invalid: Namespace {why}"))
     })?;
     let description = description.unwrap_or_default();
+    let given = token.map(GivenSecret::new).transpose();
     let new = NewRobot {
         name,
+        secret: given.map_err(|why| Error::invalid("token", why))?,
         description: description.parse().map_err(|why| Error::invalid("description", why))?,
         metadata: unstructured_metadata.clone().map(|map| Value::Object(map).to_string()),
     };

@@ -70,6 +70,60 @@ claviger_tests::both! {
         assert_eq!(actions(&app, "acme+ci", &second).await, Err(401));
     }
 
+    async fn a_secret_that_is_brought_along_opens_the_registry(engine: Engine) {
+        let (app, _) = TestApp::seeded(engine, test_settings()).await;
+        let owner = acme(&app).await;
+        make_repository(&owner, "app").await;
+        let (robot, secret) = (format!("{ORG}/robots/ci"), "K7".repeat(32));
+        assert_eq!(actions(&app, "acme+ci", &secret).await, Err(401));
+        let made = owner.put(&robot, json!({"token": secret})).await;
+        assert_eq!((made.status.as_u16(), &made.json()["token"]), (201, &json!(secret)));
+        assert_eq!(owner.get(&robot).await.json()["token"], secret, "and again");
+        let listed = owner.get(&format!("{ORG}/robots")).await.json();
+        assert_eq!(listed["robots"][0]["token"], secret);
+        let grant = "/api/v1/repository/acme/app/permissions/user/acme+ci";
+        owner.put(grant, json!({"role": "write"})).await;
+        assert_eq!(actions(&app, "acme+ci", &secret).await, Ok(json!(["pull", "push"])));
+        assert_eq!(actions(&app, "acme+ci", &secret[1..]).await, Err(401));
+        assert_eq!(actions(&app, "acme+other", &secret).await, Err(401), "it is not another's");
+
+        // nobody else has it while it is good
+        let taken = owner.put(&format!("{ORG}/robots/other"), json!({"token": secret})).await;
+        let words = json!({"message": "the secret is in use"});
+        assert_eq!((taken.status.as_u16(), taken.json()), (400, words));
+        let ours = owner.put("/api/v1/user/robots/own", json!({})).await.json();
+        let short = "x".repeat(19);
+        let spaced = format!("{short} x");
+        for bad in [ours["token"].as_str().expect("a secret"), &short, &spaced, "", "a\0"] {
+            let refused = owner.put(&format!("{ORG}/robots/other"), json!({"token": bad})).await;
+            let said = refused.json()["detail"].as_str().expect("a text").to_owned();
+            assert!(refused.status == 400 && said.starts_with("`token` "), "{bad}: {said}");
+        }
+        assert_eq!(owner.get(&format!("{ORG}/robots/other")).await.status, 400, "none was made");
+
+        // a regenerated one is drawn; the old one may be brought along again, even by another
+        let again = owner.send(Method::POST, &format!("{robot}/regenerate"), None, vec![]).await;
+        let drawn = again.json()["token"].as_str().expect("a secret").to_owned();
+        assert!(drawn.starts_with("clvr_"), "{drawn}");
+        assert_eq!(actions(&app, "acme+ci", &secret).await, Err(401));
+        for _ in 0..2 {
+            assert_eq!(owner.put(&format!("{ORG}/robots/other"), json!({"token": secret})).await.status, 201);
+            assert_eq!(actions(&app, "acme+other", &secret).await, Ok(json!([])));
+            assert_eq!(actions(&app, "acme+ci", &secret).await, Err(401));
+            assert_eq!(owner.delete(&format!("{ORG}/robots/other")).await.status, 204);
+            assert_eq!(actions(&app, "acme+other", &secret).await, Err(401));
+        }
+        // at rest there is a keyed hash and a sealed copy, never the text
+        let rows = app.db.read(|q| {
+            Ok(q.all(&Stmt::same("SELECT form, sealed, prefix FROM secret WHERE form <> 'derived'"), &[])?)
+        });
+        for row in rows.await.expect("an answer") {
+            assert_eq!((row.text(0).expect("a form"), row.text(2).expect("a prefix")), ("sealed", ""));
+            let sealed = row.blob(1).expect("a copy");
+            assert!(!sealed.windows(20).any(|part| part == &secret.as_bytes()[..20]));
+        }
+    }
+
     async fn robot_secrets_are_shown_to_administrators_alone(engine: Engine) {
         let mut settings = test_settings();
         settings.quay.feature_superusers_full_access = true;
@@ -113,5 +167,12 @@ claviger_tests::both! {
         assert!(owner.get(robot).await.json().get("token").is_none());
         let listed = owner.get("/api/v1/user/robots").await.json();
         assert!(listed["robots"][0].get("token").is_none());
+        // of one that is brought along no copy is kept either
+        let secret = "K7".repeat(32);
+        let other = "/api/v1/user/robots/other";
+        assert_eq!(owner.put(other, json!({"token": secret})).await.json()["token"], secret);
+        assert!(owner.get(other).await.json().get("token").is_none());
+        let login = Visitor::basic(&app, "reader+other", &secret);
+        assert_eq!(login.get("/v2/auth?service=localhost:5000").await.status, 200);
     }
 }

@@ -192,10 +192,24 @@ claviger_tests::both! {
             ("repository/acme%2Fapp", 200),
             ("entities/rea", 200),
             ("error/not_found", 200),
+            ("registry/capabilities", 200),
+            ("repository/acme/nosuch/tag/", 404),
         ] {
             let answer = send(Method::GET, path, "").await;
             assert_eq!(answer.status, status, "{path}: {}", answer.text());
         }
+        let tags = send(Method::GET, "repository/acme/app/tag/?limit=100&page=1", "").await.json();
+        assert_eq!(tags, json!({"tags": [], "page": 1, "has_additional": false}));
+        let found = send(Method::GET, "find/repositories?query=ap&page=1", "").await.json();
+        assert_eq!((&found["page"], &found["has_additional"]), (&json!(1), &json!(false)));
+        let names = |list: &Value| -> Vec<Value> {
+            list["results"].as_array().expect("a list").iter().map(|one| one["name"].clone()).collect()
+        };
+        assert!(names(&found).contains(&json!("app")), "{found}");
+        let everything = send(Method::GET, "find/all?query=acm", "").await.json();
+        assert_eq!(names(&everything), ["acme"]);
+        let unseen = other.get("/api/v1/find/repositories?query=app").await.json();
+        assert!(!names(&unseen).contains(&json!("app")), "{unseen}");
         let view = send(Method::GET, &format!("app/{client}"), "").await.json();
         assert_eq!(view["name"], "automation");
         let regenerated = send(Method::POST, "organization/acme/robots/ci/regenerate", "").await;

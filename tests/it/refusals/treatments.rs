@@ -205,7 +205,7 @@ fn fields(route: &RouteLine) -> Value {
         "avatar_email": "a@example.com", "delegate": {"kind": "user", "name": "public"},
         "scope": "repo:read", "invite_code": "code", "repo_kind": "image", "state": "NORMAL",
         "friendlyName": "name", "enabled": true, "unstructured_metadata": {"a": "b"},
-        "expiration": 3600, "company": "c", "location": "l", "token": "t",
+        "expiration": 3600, "company": "c", "location": "l", "token": "a-secret-from-elsewhere",
     })
 }
 
