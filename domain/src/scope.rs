@@ -44,6 +44,8 @@ impl Scopes {
     pub const REGISTRY: &str = "registry";
     /// The scope that lets its holder ask decisions about anyone, if he may.
     pub const DECIDE: &str = "decide";
+    /// The scope of its own user: to change him and his tokens.
+    pub const USER: &str = "user";
 
     /// The set of `scopes`.
     pub fn new(scopes: impl IntoIterator<Item = Scope>) -> Self {
@@ -87,6 +89,7 @@ impl Scopes {
             match (scope.dialect, &*scope.word) {
                 (Dialect::Native, Self::REGISTRY) => caps.raise(Caps::REGISTRY),
                 (Dialect::Native, Self::DECIDE) => caps.decide = true,
+                (Dialect::Native, Self::USER) => caps.user = UserCap::Admin,
                 (Dialect::Quay, word) => match word.parse::<QuayScope>() {
                     Ok(word) => caps.raise(word.caps()),
                     Err(_) => return Caps::NONE,

@@ -9,7 +9,7 @@ use crate::{
     Porch, Site,
     health::{self, MetricsFor, Ready},
     metrics::Metrics,
-    numbers, oauth, openshift, quay, registry,
+    native, numbers, oauth, openshift, quay, registry,
 };
 
 /// Every door of `app`.
@@ -26,6 +26,7 @@ pub fn site(app: &Arc<App>, chance: Arc<dyn Chance>, metrics: &Arc<Metrics>) -> 
         registry::door(app, &porch),
         oauth::door(app, &porch),
         openshift::door(app, &porch),
+        native::door(app, &porch),
         health::door(&porch, ready(app), metrics_for),
         oauth::no_door(&porch),
     ])

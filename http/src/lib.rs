@@ -12,6 +12,7 @@ pub mod health;
 pub mod limit;
 pub mod log;
 pub mod metrics;
+pub mod native;
 mod numbers;
 pub mod oauth;
 pub mod openshift;

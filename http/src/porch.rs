@@ -29,7 +29,7 @@ use crate::{
     log::{Cause, Line},
     metrics::{Metrics, RouteStats},
     origin::Peer,
-    routes::{Face, RouteLine},
+    routes::{Face, RouteLine, for_router},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -65,7 +65,7 @@ impl Entry {
         let counted = |route: &str| (route.into(), porch.metrics.route(door, route));
         let routes = lines
             .iter()
-            .map(|line| (line.template.replace("*}", "}").into(), counted(line.template)))
+            .map(|line| (for_router(line.template).into(), counted(line.template)))
             .collect();
         let no_route = counted("");
         Self { porch, door, face, routes, no_route }

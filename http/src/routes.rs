@@ -4,7 +4,8 @@
 //! the metrics, and the table that a test walks to see that every route refuses as it should.
 //!
 //! Templates: `{x}` is one segment, `{x*}` is one or more (a nested repository name). A segment that
-//! a client percent-encoded (`acme%2Fapp`) is the same as one with a slash there.
+//! a client percent-encoded (`acme%2Fapp`) is the same as one with a slash there. A template may end
+//! with a verb, as in `/tokens/{id}:rotate`.
 
 use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
 
@@ -86,6 +87,12 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.on(Method::PUT, MethodFilter::PUT, template, handler)
     }
 
+    /// `PATCH` of `template`.
+    #[must_use]
+    pub fn patch<H: Handler<T, S>, T: 'static>(self, template: &'static str, handler: H) -> Self {
+        self.on(Method::PATCH, MethodFilter::PATCH, template, handler)
+    }
+
     /// `DELETE` of `template`.
     #[must_use]
     pub fn delete<H: Handler<T, S>, T: 'static>(self, template: &'static str, handler: H) -> Self {
@@ -145,12 +152,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             .iter()
             .filter_map(|(template, path)| Nested::new(template, &path.methods))
             .collect();
+        let verbs = self.paths.keys().filter_map(|template| Verb::new(template)).collect();
         for (template, path) in self.paths {
             let (words, allow) = (Arc::clone(&face), path.methods);
             let refuse = move |request: Request| async move {
                 words.no_such_method(&request.into_parts().0, &allow)
             };
-            router = router.route(&template.replace("*}", "}"), path.router.fallback(refuse));
+            router = router.route(&for_router(template), path.router.fallback(refuse));
         }
         let words = Arc::clone(&face);
         let router = router
@@ -160,7 +168,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             .with_state(state);
         let entry = Entry::new(Arc::clone(porch), self.door, face, &self.lines);
         let router = router.layer(from_fn_with_state(Arc::new(entry), enter));
-        Door { prefixes: self.prefixes, lines: self.lines, nested, prepare: |_| {}, router }
+        Door { prefixes: self.prefixes, lines: self.lines, nested, verbs, prepare: |_| {}, router }
     }
 }
 
@@ -170,7 +178,37 @@ fn word(method: &Method) -> &'static str {
         Method::GET => "GET",
         Method::POST => "POST",
         Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
         _ => "DELETE",
+    }
+}
+
+/// A template as the router takes it, which has neither nested names nor verbs.
+pub(crate) fn for_router(template: &str) -> String {
+    template.replace("*}", "}").replace("}:", "}/:")
+}
+
+/// A template that ends with a verb, such as `/tokens/{id}:rotate`. For the router the verb is a
+/// segment of its own, `/tokens/{id}/:rotate`; no path that a client sends gets there otherwise.
+struct Verb {
+    segments: Vec<&'static str>,
+    /// With its colon.
+    word: &'static str,
+}
+
+impl Verb {
+    fn new(template: &'static str) -> Option<Self> {
+        let at = template.find("}:")? + 1;
+        let (before, word) = template.split_at_checked(at)?;
+        Some(Self { segments: before.split('/').collect(), word })
+    }
+
+    /// The path with the verb as a segment of its own, when it has the form of the template.
+    fn fit(&self, path: &str) -> Option<String> {
+        let before = path.strip_suffix(self.word)?;
+        let segments: Vec<_> = before.split('/').collect();
+        let fits = segments.len() == self.segments.len() && same_form(&self.segments, &segments);
+        fits.then(|| format!("{before}/{}", self.word))
     }
 }
 
@@ -220,6 +258,7 @@ pub struct Door {
     prefixes: &'static [&'static str],
     lines: Vec<RouteLine>,
     nested: Vec<Nested>,
+    verbs: Vec<Verb>,
     prepare: fn(&mut Request),
     router: Router,
 }
@@ -239,25 +278,38 @@ impl Door {
         })
     }
 
-    /// Encodes the slashes of a nested name, so that it is one segment for the router. Of the
-    /// templates that know the method (or else of all) the one with the most segments behind the
-    /// name wins.
-    fn one_segment_a_name(&self, method: &Method, uri: &Uri) -> Option<Uri> {
-        let segments: Vec<_> = uri.path().split('/').collect();
-        let path = self
-            .nested
-            .iter()
-            .filter_map(|nested| {
-                let rank = (nested.methods.contains(method), nested.after.len());
-                Some((rank, nested.fit(&segments)?))
-            })
-            .max_by_key(|(rank, _)| *rank)?
-            .1;
+    /// The path as the router wants it; `None` where it is that already.
+    fn for_router(&self, method: &Method, uri: &Uri) -> Option<Uri> {
+        let path = self.one_segment_a_name(method, uri.path()).or_else(|| self.verb(uri.path()))?;
         let path = match uri.query() {
             Some(query) => format!("{path}?{query}"),
             None => path,
         };
         path.parse().ok()
+    }
+
+    /// Sets a verb apart. One that the client has set apart itself is none.
+    fn verb(&self, path: &str) -> Option<String> {
+        if self.verbs.is_empty() {
+            return None;
+        }
+        let apart = path.contains("/:").then(|| path.replace("/:", "/%3A"));
+        apart.or_else(|| self.verbs.iter().find_map(|verb| verb.fit(path)))
+    }
+
+    /// Encodes the slashes of a nested name, so that it is one segment for the router. Of the
+    /// templates that know the method (or else of all) the one with the most segments behind the
+    /// name wins.
+    fn one_segment_a_name(&self, method: &Method, path: &str) -> Option<String> {
+        let segments: Vec<_> = path.split('/').collect();
+        self.nested
+            .iter()
+            .filter_map(|nested| {
+                let rank = (nested.methods.contains(method), nested.after.len());
+                Some((rank, nested.fit(&segments)?))
+            })
+            .max_by_key(|(rank, _)| *rank)
+            .map(|(_, path)| path)
     }
 }
 
@@ -284,7 +336,7 @@ impl Site {
             return Response::new(axum::body::Body::empty());
         };
         (door.prepare)(&mut request);
-        if let Some(uri) = door.one_segment_a_name(request.method(), request.uri()) {
+        if let Some(uri) = door.for_router(request.method(), request.uri()) {
             *request.uri_mut() = uri;
         }
         match door.router.clone().oneshot(request).await {
@@ -294,5 +346,29 @@ impl Site {
                 match never {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verb_is_told_from_an_id_by_its_template_alone() {
+        let verb = Verb::new("/v1/tokens/{id}:rotate").unwrap();
+        assert_eq!(verb.fit("/v1/tokens/x:rotate").as_deref(), Some("/v1/tokens/x/:rotate"));
+        assert_eq!(verb.fit("/v1/tokens/x:y:rotate").as_deref(), Some("/v1/tokens/x:y/:rotate"));
+        for other in [
+            "/v1/tokens/x",
+            "/v1/tokens/x%3Arotate",
+            "/v1/tokens/:rotate",
+            "/v1/tokens:rotate",
+            "/v1/tokens/x/y:rotate",
+            "/v2/tokens/x:rotate",
+            "/v1/tokens/x:rotated",
+        ] {
+            assert_eq!(verb.fit(other), None, "{other}");
+        }
+        assert!(Verb::new("/v1/tokens:revoke").is_none());
     }
 }

@@ -4,6 +4,7 @@ mod app_tokens;
 mod crash;
 mod house;
 mod logs;
+mod native;
 mod oauth;
 mod openshift;
 mod operators;

@@ -83,6 +83,7 @@ fn faults(route: &RouteLine, answer: &Answer, changed: bool) -> Vec<String> {
         "registry" => &["application/json"],
         "quay" | "oauth" => &["application/json", "text/html"],
         "openshift" => &["application/json", "application/xml", "text/html", "text/plain"],
+        "native" => &["application/problem+json"],
         "operators" => &["text/plain", "application/json"],
         other => panic!("say what the door `{other}` speaks"),
     };
@@ -128,13 +129,20 @@ fn golden(table: &str) {
 #[tokio::test]
 async fn a_method_that_no_route_has_is_refused_with_those_it_has() {
     let (app, _) = TestApp::seeded(Engine::Sqlite, test_settings()).await;
-    for route in routes().await {
-        let path = treatments::path(&route, None);
-        for method in [Method::PATCH, Method::TRACE, Method::from_bytes(b"BREW").expect("a method")]
-        {
+    let lines = routes().await;
+    for route in &lines {
+        let path = treatments::path(route, None);
+        let methods =
+            [Method::PATCH, Method::TRACE, Method::from_bytes(b"BREW").expect("a method")];
+        let knows = |method: &Method| {
+            lines
+                .iter()
+                .any(|line| line.template == route.template && line.method == method.as_str())
+        };
+        for method in methods.into_iter().filter(|method| !knows(method)) {
             let request = treatments::bare(method.clone(), &path);
             let answer = app.send(request).await;
-            assert_eq!(faults(&route, &answer, false), [""; 0], "{method} {path}");
+            assert_eq!(faults(route, &answer, false), [""; 0], "{method} {path}");
             if route.door == "openshift" {
                 // its router knows paths and methods together
                 assert_eq!(answer.status, 404, "{method} {path}");
@@ -157,6 +165,7 @@ async fn a_path_that_nobody_has_is_refused_in_the_words_of_its_door() {
         "/v2/nope",
         "/oauth/nope",
         "/broker/rest/nope",
+        "/claviger/v1/nope",
         "/api/v1/../../etc/passwd",
     ] {
         let answer = app.send(treatments::bare(Method::GET, path)).await;

@@ -93,7 +93,7 @@ impl Treatment {
             ("values", true, values),
             ("twice", true, twice),
         ];
-        let with_body = matches!(route.method, "POST" | "PUT");
+        let with_body = matches!(route.method, "POST" | "PUT" | "PATCH");
         let fitting = all.iter().filter(|(_, body, _)| with_body || !body);
         fitting.map(|(name, _, make)| Self { name, make: *make }).collect()
     }
@@ -232,7 +232,7 @@ fn good(
 }
 
 fn with_fields(route: &RouteLine, show: Show<'_>, path: &str, fields: &Value) -> Request<Vec<u8>> {
-    if matches!(route.method, "POST" | "PUT") {
+    if matches!(route.method, "POST" | "PUT" | "PATCH") {
         let (kind, body) = encoded(route, fields);
         sent(route, path, show, &kind, &body)
     } else {
