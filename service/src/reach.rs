@@ -7,7 +7,7 @@ use claviger_domain::{
     Error,
     access::{Act, Permit, check, effective_role, permit, role_in_namespace},
     name::{Namespace, RepoName},
-    role::Role,
+    role::{Role, Visibility},
 };
 use claviger_store::{
     Query,
@@ -71,7 +71,9 @@ impl App {
     ) -> Result<(RepoName, Role), Error> {
         let (name, facts) = self.about_path(caller, path).await?;
         let role = match &facts.acl {
-            Some(acl) => effective_role(&facts.asker(), acl),
+            // what nobody needs to ask for is seen with every credential
+            Some(acl) => effective_role(&facts.asker(), acl)
+                .or((acl.visibility == Visibility::Public).then_some(Role::Read)),
             None => role_in_namespace(&facts.asker(), facts.namespace),
         };
         self.decisions.count(role.is_some());

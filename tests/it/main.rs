@@ -11,6 +11,7 @@ mod operators;
 mod organisations;
 mod quay_cases;
 mod quay_clients;
+mod quay_tour;
 mod refusals;
 mod registry;
 mod repositories;

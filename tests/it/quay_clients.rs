@@ -4,6 +4,7 @@
 //! Source: `contract/quay-clients.md`.
 
 mod ansible;
+mod edges;
 mod task;
 mod terraform;
 

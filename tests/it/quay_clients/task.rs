@@ -1,7 +1,7 @@
 //! One task of an Ansible playbook: a process that signs in, works and signs out.
 
 use claviger_tests::{answer::Answer, app::TestApp, server::Server};
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
 const HOST: &str = "localhost:5000";
@@ -80,6 +80,16 @@ impl<'a> Task<'a> {
         let text = answer.text();
         assert!(text.is_empty() || !answer.json().is_null() || text.trim() == "null", "{text}");
         answer
+    }
+
+    /// A request whose answer is a page; its status.
+    pub(super) async fn send_raw(&self, method: Method, path: &str) -> StatusCode {
+        let mut request = Request::builder().method(method).uri(path).header("host", HOST);
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        let request = request.header("content-type", "application/json").body(Vec::new());
+        self.app.send(request.expect("a request")).await.status
     }
 
     /// A call of the API that must be answered by one of `good`.
