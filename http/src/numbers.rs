@@ -29,14 +29,17 @@ fn write(app: &App, out: &mut String) {
     number(out, "claviger_audit_decisions_dropped_total", "counter", help, &dropped);
     let facts = app.facts();
     let usage = facts.usage();
-    let name = "claviger_cache_lookups_total";
+    let lookups = [
+        ("{outcome=\"hit\"}", usage.sum(|kind| kind.hits)),
+        ("{outcome=\"miss\"}", usage.sum(|kind| kind.misses)),
+    ];
     let help = "Look-ups of remembered facts by outcome.";
-    let lookups = [("{outcome=\"hit\"}", usage.hits), ("{outcome=\"miss\"}", usage.misses)];
-    number(out, name, "counter", help, &lookups);
+    number(out, "claviger_cache_lookups_total", "counter", help, &lookups);
     let help = "Facts remembered.";
-    number(out, "claviger_cache_entries", "gauge", help, &[("", usage.entries)]);
+    let entries = [("", usage.sum(|kind| kind.entries))];
+    number(out, "claviger_cache_entries", "gauge", help, &entries);
     let help = "Weight of the facts remembered.";
-    number(out, "claviger_cache_bytes", "gauge", help, &[("", usage.bytes)]);
+    number(out, "claviger_cache_bytes", "gauge", help, &[("", usage.sum(|kind| kind.bytes))]);
     let help = "Whether remembered facts may be used: the change feed is confirmed.";
     let trusted = u64::from(facts.is_trusted());
     number(out, "claviger_cache_trusted", "gauge", help, &[("", trusted)]);

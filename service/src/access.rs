@@ -29,9 +29,8 @@ impl App {
     }
 
     async fn gather(&self, caller: Option<&Caller>, about: About<'_>) -> Result<Gathered, Error> {
-        let principal = caller.map(|caller| caller.principal.id);
-        let caps = caller.map_or(Caps::NONE, |caller| caller.caps);
-        self.facts.gather(&self.db, principal, about, caps, |facts| self.standing(facts)).await
+        let (known, caps) = (caller.map(Caller::known), caller.map_or(Caps::NONE, |c| c.caps));
+        self.facts.gather(&self.db, known, about, caps, |facts| self.standing(facts)).await
     }
 
     /// All that a decision about the repository `name` looks at; `None`: nobody is calling.

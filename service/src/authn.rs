@@ -19,7 +19,7 @@ use claviger_store::{Query, principals, principals::Principal, sessions};
 use crate::{
     app::App,
     caller::{Caller, Credential, Origin},
-    facts::{Credentials, Lookup},
+    facts::{AsOf, Credentials, Lookup},
     keys::Purpose,
     passwords::Password,
 };
@@ -66,7 +66,7 @@ impl App {
     /// Lets in whom a token reaches, if it and he may act at the moment.
     fn admit(&self, found: Credentials, lookup: &Lookup, origin: &Origin) -> Result<Caller, Error> {
         let now = self.now();
-        let Credentials { token, principal, owner } = found;
+        let Credentials { token, principal, owner, as_of } = found;
         let admits = |robot: &str| self.settings.quay.admits_robot(robot);
         may_act(Some(token.state(now)), principal.as_deref(), owner.as_deref(), admits)
             .map_err(refused)?;
@@ -78,6 +78,7 @@ impl App {
             credential: credential(&token),
             principal,
             standing,
+            as_of,
         })
     }
 
@@ -103,7 +104,8 @@ impl App {
         let Some(principal) = good else { return Ok(None) };
         let credential = Credential::Session { id: session.id, signed_in_at: session.signed_in_at };
         let standing = self.standing(&principal);
-        Ok(Some(Caller { principal, credential, caps: Caps::DIRECT, standing }))
+        let (caps, as_of) = (Caps::DIRECT, AsOf::default());
+        Ok(Some(Caller { principal, credential, caps, standing, as_of }))
     }
 
     /// Who comes with a user name (or e-mail address) and a password.
@@ -148,7 +150,8 @@ impl App {
             return Err(BadCredential::Disabled.into());
         }
         let standing = self.standing(&principal);
-        Ok(Caller { principal, credential: Credential::Password, caps: Caps::DIRECT, standing })
+        let (caps, as_of) = (Caps::DIRECT, AsOf::default());
+        Ok(Caller { principal, credential: Credential::Password, caps, standing, as_of })
     }
 
     /// The user with this name or e-mail address; robots and organisations are none.

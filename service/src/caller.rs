@@ -14,6 +14,8 @@ use claviger_domain::{
 };
 use claviger_store::audit::Actor;
 
+use crate::facts::{AsOf, Known};
+
 /// With what somebody proved who he is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
@@ -52,6 +54,8 @@ pub struct Caller {
     pub caps: Caps,
     /// What the settings make of the principal.
     pub standing: Standing,
+    /// Until the next eviction the principal need not be looked up again.
+    pub as_of: AsOf,
 }
 
 /// Where a request came from; part of every audit row.
@@ -101,6 +105,11 @@ impl FreshUser {
 }
 
 impl Caller {
+    /// The principal, for a decision.
+    pub(crate) fn known(&self) -> Known<'_> {
+        Known { facts: &self.principal, as_of: self.as_of }
+    }
+
     /// Whether a person is calling, and not a robot.
     pub fn is_user(&self) -> bool {
         self.principal.kind == PrincipalKind::User

@@ -188,9 +188,9 @@ impl App {
     /// does not count.
     pub(crate) async fn administers(&self, user: &Caller, org: &Face) -> Result<bool, Error> {
         let about = About::Namespace(&org.name);
-        let (id, caps) = (Some(user.principal.id), Caps::DIRECT);
+        let (known, caps) = (Some(user.known()), Caps::DIRECT);
         let gathered =
-            self.facts.gather(&self.db, id, about, caps, |_| Standing::default()).await?;
+            self.facts.gather(&self.db, known, about, caps, |_| Standing::default()).await?;
         let facts = NamespaceFacts { id: org.id, kind: org.kind };
         Ok(gathered.namespace == Some(facts)
             && namespace_role(&gathered.asker(), facts) == Some(OrgRole::Admin))

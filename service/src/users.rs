@@ -31,6 +31,7 @@ use claviger_store::{
 use crate::{
     app::App,
     caller::{Caller, Credential, Origin},
+    facts::AsOf,
     names::Claim,
     oauth_token::{TOKEN_MS, issue},
     passwords::Password,
@@ -248,8 +249,8 @@ impl App {
         let principal = self.facts.principal(&self.db, user).await?;
         let principal = principal.filter(|user| user.enabled).ok_or(BadCredential::Unknown)?;
         let standing = self.standing(&principal);
-        let credential = Credential::Password;
-        let caller = Caller { principal, credential, caps: Caps::DIRECT, standing };
+        let (credential, caps) = (Credential::Password, Caps::DIRECT);
+        let caller = Caller { principal, credential, caps, standing, as_of: AsOf::default() };
         self.begin_session(caller, origin).await
     }
 

@@ -108,19 +108,26 @@ fn read_position(row: &Row) -> Result<Position, StoreError> {
     Ok(Position { n: row.int(0)?, change_id: row.text(1)?.to_owned() })
 }
 
+/// One step of the feed: what stood there before, and what our commit made of it.
+pub(crate) struct Step {
+    before: Position,
+    after: Position,
+}
+
 /// Writes down what the group touched, as the last act of its transaction.
 pub(crate) fn append(
     connection: &mut Connection,
     chance: &dyn Chance,
     now: UnixMillis,
     touched: &mut Vec<Touched>,
-) -> Result<Option<Position>, StoreError> {
+) -> Result<Option<Step>, StoreError> {
     if touched.is_empty() {
         return Ok(None);
     }
     if touched.len() > MOST_TOUCHED || touched.contains(&Touched::All) {
         *touched = vec![Touched::All];
     }
+    let before = position(connection)?;
     let change_id = RequestId::random(chance).to_string();
     let row = connection.optional(&ADVANCE, &[(&change_id).into()])?;
     let n = row.ok_or(StoreError::Column { column: 0 })?.int(0)?;
@@ -136,7 +143,7 @@ pub(crate) fn append(
         ];
         connection.execute(&INSERT, &params)?;
     }
-    Ok(Some(Position { n, change_id }))
+    Ok(Some(Step { before, after: Position { n, change_id } }))
 }
 
 /// Removes rows from before `until`: whoever still needs them drops everything it remembers.
@@ -244,15 +251,21 @@ impl Feed {
     }
 
     /// Our own writer has committed.
-    pub(crate) fn committed(&self, position: Option<Position>, touched: &[Touched]) {
-        let Some(new) = position else { return };
+    pub(crate) fn committed(&self, step: Option<Step>, touched: &[Touched]) {
+        let Some(Step { before, after }) = step else { return };
         self.memory.evict(touched);
-        self.own.store(new.n, Ordering::Release);
+        self.own.store(after.n, Ordering::Release);
         let mut position = lock(&self.position);
-        // commits of others in between are left to `follow`
-        if new.n == position.n + 1 {
-            *position = new;
+        // commits of others in between are left to `follow`, and so is a store that is not the
+        // one it was: then our number may fit and the id of the one before does not
+        if *position == before {
+            *position = after;
         }
+    }
+
+    /// Our own writer does not know whether its commit came about.
+    pub(crate) fn doubtful(&self, touched: &[Touched]) {
+        self.memory.evict(touched);
     }
 
     pub(crate) fn stop(&self) {
@@ -342,4 +355,30 @@ impl Feed {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Forgets;
+    impl Memory for Forgets {
+        fn evict(&self, _: &[Touched]) {}
+    }
+
+    fn at(n: i64, change_id: &str) -> Position {
+        Position { n, change_id: change_id.to_owned() }
+    }
+
+    #[test]
+    fn our_commit_on_a_store_that_was_swapped_is_left_to_be_noticed() {
+        let feed = Feed::new(at(10, "ours"), Arc::new(Forgets));
+        let step = |before, after| Some(Step { before, after });
+        feed.committed(step(at(10, "of another history"), at(11, "new")), &[Touched::All]);
+        assert_eq!(feed.position(), at(10, "ours"));
+        feed.committed(step(at(10, "ours"), at(11, "new")), &[Touched::All]);
+        assert_eq!(feed.position(), at(11, "new"));
+        feed.committed(step(at(12, "of another server"), at(13, "newer")), &[Touched::All]);
+        assert_eq!(feed.position(), at(11, "new"));
+    }
 }

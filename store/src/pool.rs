@@ -363,10 +363,13 @@ impl Writer {
             }
         }
         let now = self.clock.now();
-        let position = feed::append(connection, self.chance.as_ref(), now, &mut touched)?;
-        connection.batch(&COMMIT)?;
-        self.feed.committed(position, &touched);
-        Ok(())
+        let step = feed::append(connection, self.chance.as_ref(), now, &mut touched)?;
+        let outcome = connection.batch(&COMMIT);
+        match outcome {
+            Ok(()) => self.feed.committed(step, &touched),
+            Err(_) => self.feed.doubtful(&touched),
+        }
+        outcome
     }
 }
 

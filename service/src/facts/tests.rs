@@ -1,60 +1,83 @@
-use claviger_domain::{id::TeamId, principal::TeamFacts, role::OrgRole};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::*;
+use claviger_domain::{Chance, id::TeamId, principal::TeamFacts, role::OrgRole};
+use claviger_store::{Param, Query, Row, Stmt, StoreError};
+
+use super::{shelf::Source, *};
 
 struct Ones(u8);
-impl claviger_domain::Chance for Ones {
+impl Chance for Ones {
     fn fill(&self, bytes: &mut [u8]) {
         bytes.fill(self.0);
     }
 }
 
 struct Count(AtomicU64);
-impl claviger_domain::Chance for Count {
+impl Chance for Count {
     fn fill(&self, bytes: &mut [u8]) {
         let n = self.0.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         bytes.iter_mut().zip(n.iter().rev().cycle()).for_each(|(to, from)| *to = *from);
     }
 }
 
-fn team(n: u8) -> Arc<TeamFacts> {
+/// A store that is never asked: the closure that reads answers for it.
+struct Nothing;
+impl Query for Nothing {
+    fn optional(&mut self, _: &Stmt, _: &[Param<'_>]) -> Result<Option<Row>, StoreError> {
+        Ok(None)
+    }
+    fn all(&mut self, _: &Stmt, _: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+fn team(n: u8) -> TeamFacts {
     let org = PrincipalId::random(&Ones(0));
-    Arc::new(TeamFacts {
-        id: TeamId::random(&Ones(n)),
-        org,
-        name: "devs".into(),
-        role: OrgRole::Admin,
-    })
+    TeamFacts { id: TeamId::random(&Ones(n)), org, name: "devs".into(), role: OrgRole::Admin }
 }
 
 fn facts() -> Facts {
     Facts::new(1 << 20, Duration::from_secs(2))
 }
 
+/// Looks for the team as a question that began in the epoch `since` does; the store has it.
+fn find(facts: &Facts, since: Epoch, team: &TeamFacts) {
+    let mut source = Source::Both(&mut Nothing);
+    let read = |_: &mut dyn Query, _: &TeamId| Ok(Some(team.clone()));
+    let found = facts.teams.find(&facts.gate, since, &mut source, &team.id, read);
+    assert!(matches!(found, Ok(Ok(Some(there))) if *there == *team));
+}
+
+fn remembered(facts: &Facts, team: &TeamFacts) -> bool {
+    let never = |_: &mut dyn Query, _: &TeamId| Ok(None);
+    let now = facts.gate.now();
+    let found = facts.teams.find(&facts.gate, now, &mut Source::Memory, &team.id, never);
+    matches!(found, Ok(Ok(Some(_))))
+}
+
 #[test]
 fn a_fill_that_an_eviction_overtook_is_not_kept() {
     let (facts, team) = (facts(), team(1));
-    let insert = |epoch| facts.keep(epoch, |facts| facts.teams.insert(team.id, Arc::clone(&team)));
-    let before = facts.epoch.load(Ordering::Acquire);
+    let before = facts.gate.now();
     facts.evict(&[Touched::Team(team.id)]);
-    insert(before);
-    assert_eq!(facts.teams.get(&team.id), None);
-    insert(facts.epoch.load(Ordering::Acquire));
-    assert_eq!(facts.teams.get(&team.id), Some(Arc::clone(&team)));
+    find(&facts, before, &team);
+    assert!(!remembered(&facts, &team));
+    find(&facts, facts.gate.now(), &team);
+    assert!(remembered(&facts, &team));
     facts.evict(&[Touched::Team(team.id)]);
-    assert_eq!(facts.teams.get(&team.id), None);
+    assert!(!remembered(&facts, &team));
 }
 
 #[test]
 fn one_word_forgets_everything() {
     let facts = facts();
     for n in 0..9 {
-        facts.teams.insert(team(n).id, team(n));
+        find(&facts, facts.gate.now(), &team(n));
     }
     facts.evict(&[]);
-    assert_eq!(facts.usage().entries, 9);
+    assert_eq!(facts.usage().teams.entries, 9);
     facts.evict(&[Touched::All]);
-    assert_eq!(facts.usage().entries, 0);
+    assert_eq!(facts.usage().sum(|kind| kind.entries), 0);
 }
 
 #[test]
@@ -67,8 +90,40 @@ fn memory_stays_within_its_bound() {
     let facts = Facts::new(100_000, Duration::from_secs(2));
     let chance = Count(AtomicU64::new(0));
     for _ in 0..10_000 {
-        let team = TeamFacts { id: TeamId::random(&chance), ..(*team(1)).clone() };
-        facts.teams.insert(team.id, Arc::new(team));
+        let team = TeamFacts { id: TeamId::random(&chance), ..team(1) };
+        find(&facts, facts.gate.now(), &team);
     }
-    assert!(facts.usage().bytes <= 100_000, "{:?}", facts.usage());
+    let usage = facts.usage();
+    assert!(usage.sum(|kind| kind.bytes) <= 100_000, "{usage:?}");
+    assert_eq!(usage.teams.read, 10_000);
+}
+
+/// V1: a key is the whole of what it stands for, so that no two facts share one: a lookup has 32
+/// bytes of a hash, ids are unique, and a repository's name is compared as it is.
+#[test]
+fn no_two_names_share_a_fact() {
+    let facts = facts();
+    let names =
+        ["a/b", "a/b/", "a//b", "A/b", "a/B", "a/bc", "ab/c", "a/b\0", "a\u{0301}/b", "á/b"];
+    for name in names {
+        let mut source = Source::Both(&mut Nothing);
+        let id = claviger_domain::id::RepoId::random(&Count(AtomicU64::new(0)));
+        let acl = RepoAcl {
+            id,
+            namespace: NamespaceFacts {
+                id: PrincipalId::random(&Ones(1)),
+                kind: claviger_domain::principal::PrincipalKind::User,
+            },
+            visibility: claviger_domain::role::Visibility::Private,
+            state: claviger_domain::role::RepoState::Normal,
+            grants: Box::default(),
+        };
+        let mut asked = false;
+        let found = facts.repos.find(&facts.gate, facts.gate.now(), &mut source, name, |_, key| {
+            asked = key == name;
+            Ok(Some(acl))
+        });
+        assert!(found.is_ok_and(|found| found.is_ok()) && asked, "{name:?} was taken for another");
+    }
+    assert_eq!(facts.usage().repos.entries, 10);
 }

@@ -126,6 +126,7 @@ async fn verdicts(app: &App, who: &[Arc<PrincipalFacts>]) -> Vec<String> {
             credential: Credential::Password,
             caps: Caps::DIRECT,
             standing: claviger_domain::access::Standing::default(),
+            as_of: claviger_service::facts::AsOf::default(),
         };
         for repo in REPOS {
             let name: RepoName = repo.parse().unwrap();
@@ -179,8 +180,8 @@ both! {
             here.app.wait_for_servers().await.unwrap();
             assert_eq!(verdicts(&beside, &who).await, truth, "beside, round {round}");
         }
-        assert!(here.app.facts().usage().hits > 0);
-        assert!(beside.facts().usage().hits > 0);
+        assert!(here.app.facts().usage().sum(|kind| kind.hits) > 0);
+        assert!(beside.facts().usage().sum(|kind| kind.hits) > 0);
         drop(stop);
         following.await.unwrap();
         let left = here.db.read(|q| Ok(q.optional(&Stmt::same("SELECT id FROM replica"), &[])?));

@@ -1,0 +1,319 @@
+//! Questions to the facts: what one request needs of them, of one moment.
+
+use std::sync::Arc;
+
+use claviger_domain::{
+    Error,
+    access::{NamespaceFacts, RepoAcl},
+    id::PrincipalId,
+    principal::{PrincipalFacts, PrincipalKind, TeamFacts},
+};
+use claviger_store::{Db, Query, principals, repositories, teams, tokens};
+
+use super::{
+    AsOf, Credentials, Facts, Lookup,
+    gate::Epoch,
+    shelf::{Found, Missing, Source},
+};
+
+/// How often a question is asked anew while the facts change under it, before it is answered from
+/// one snapshot of the store.
+const ATTEMPTS: usize = 3;
+
+/// What is asked about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum About<'a> {
+    /// A repository by its full name, whether there is one or not.
+    Repo(&'a str),
+    /// A namespace by its name.
+    Namespace(&'a str),
+}
+
+/// A principal whose fact was looked at a moment ago.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) facts: &'a Arc<PrincipalFacts>,
+    pub(crate) as_of: AsOf,
+}
+
+/// Several facts that are wanted together.
+trait Question {
+    type Answer: Send + 'static;
+
+    /// Gathers them, which began in the epoch `since`.
+    fn ask(
+        &self,
+        facts: &Facts,
+        source: &mut Source<'_>,
+        since: Epoch,
+    ) -> Result<Result<Self::Answer, Missing>, Error>;
+
+    /// The same question for another thread.
+    fn owned(&self) -> impl Question<Answer = Self::Answer> + Send + 'static;
+}
+
+impl Question for Lookup {
+    type Answer = Option<Credentials>;
+
+    fn ask(
+        &self,
+        facts: &Facts,
+        source: &mut Source<'_>,
+        since: Epoch,
+    ) -> Result<Result<Self::Answer, Missing>, Error> {
+        let token = match facts.find_token(source, since, self)? {
+            Ok(Some(token)) => token,
+            Ok(None) => return Ok(Ok(None)),
+            Err(missing) => return Ok(Err(missing)),
+        };
+        let principal = match facts.find_principal(source, since, &token.principal)? {
+            Ok(principal) => principal,
+            Err(missing) => return Ok(Err(missing)),
+        };
+        let owner = match principal.as_ref().and_then(|robot| robot.owner) {
+            None => None,
+            Some(owner) => match facts.find_principal(source, since, &owner)? {
+                Ok(owner) => owner,
+                Err(missing) => return Ok(Err(missing)),
+            },
+        };
+        let as_of = match source {
+            Source::Memory | Source::Both(_) => AsOf(Some(since)),
+            Source::Store(_) => AsOf(None),
+        };
+        Ok(Ok(Some(Credentials { token, principal, owner, as_of })))
+    }
+
+    fn owned(&self) -> impl Question<Answer = Self::Answer> + Send + 'static {
+        *self
+    }
+}
+
+impl Question for PrincipalId {
+    type Answer = Option<Arc<PrincipalFacts>>;
+
+    fn ask(
+        &self,
+        facts: &Facts,
+        source: &mut Source<'_>,
+        since: Epoch,
+    ) -> Result<Result<Self::Answer, Missing>, Error> {
+        facts.find_principal(source, since, self)
+    }
+
+    fn owned(&self) -> impl Question<Answer = Self::Answer> + Send + 'static {
+        *self
+    }
+}
+
+/// Facts without what the settings make of them.
+pub(super) struct Raw {
+    pub(super) principal: Option<Arc<PrincipalFacts>>,
+    pub(super) teams: Vec<Arc<TeamFacts>>,
+    pub(super) acl: Option<Arc<RepoAcl>>,
+    pub(super) namespace: Option<NamespaceFacts>,
+}
+
+/// What a decision about `about` looks at.
+struct Decision<'a> {
+    principal: Option<Known<'a>>,
+    about: About<'a>,
+}
+
+/// The same, with nothing borrowed.
+struct OwnedDecision {
+    principal: Option<(Arc<PrincipalFacts>, AsOf)>,
+    repo: bool,
+    name: Box<str>,
+}
+
+impl Question for Decision<'_> {
+    type Answer = Raw;
+
+    fn ask(
+        &self,
+        facts: &Facts,
+        source: &mut Source<'_>,
+        since: Epoch,
+    ) -> Result<Result<Raw, Missing>, Error> {
+        let mut raw = Raw { principal: None, teams: Vec::new(), acl: None, namespace: None };
+        if let Some(known) = self.principal {
+            let current = known.as_of == AsOf(Some(since)) && !matches!(source, Source::Store(_));
+            raw.principal = if current {
+                Some(Arc::clone(known.facts))
+            } else {
+                match facts.find_principal(source, since, &known.facts.id)? {
+                    Ok(principal) => principal,
+                    Err(missing) => return Ok(Err(missing)),
+                }
+            };
+        }
+        let namespace = match self.about {
+            About::Namespace(name) => name,
+            About::Repo(name) => {
+                match facts.find_acl(source, since, name)? {
+                    Ok(acl) => raw.acl = acl,
+                    Err(missing) => return Ok(Err(missing)),
+                }
+                name.split_once('/').map_or("", |(namespace, _)| namespace)
+            }
+        };
+        raw.namespace = match (&raw.acl, &mut *source) {
+            (Some(acl), _) => Some(acl.namespace),
+            // names of namespaces are not remembered: they are asked for when nothing is there yet
+            (None, Source::Memory) => return Ok(Err(Missing)),
+            (None, Source::Both(q) | Source::Store(q)) => {
+                principals::namespace(&mut **q, namespace)?
+            }
+        };
+        let org = raw.namespace.filter(|namespace| namespace.kind == PrincipalKind::Org);
+        if let (Some(principal), Some(org)) = (&raw.principal, org) {
+            for of in principal.teams.iter().filter(|of| of.org == org.id) {
+                match facts.find_team(source, since, of)? {
+                    Ok(team) => raw.teams.extend(team),
+                    Err(missing) => return Ok(Err(missing)),
+                }
+            }
+        }
+        Ok(Ok(raw))
+    }
+
+    fn owned(&self) -> impl Question<Answer = Raw> + Send + 'static {
+        let (repo, name) = match self.about {
+            About::Repo(name) => (true, name.into()),
+            About::Namespace(name) => (false, name.into()),
+        };
+        let principal = self.principal.map(|known| (Arc::clone(known.facts), known.as_of));
+        OwnedDecision { principal, repo, name }
+    }
+}
+
+impl Question for OwnedDecision {
+    type Answer = Raw;
+
+    fn ask(
+        &self,
+        facts: &Facts,
+        source: &mut Source<'_>,
+        since: Epoch,
+    ) -> Result<Result<Raw, Missing>, Error> {
+        let known = |(facts, as_of)| Known { facts, as_of };
+        let principal = self.principal.as_ref().map(|(facts, as_of)| known((facts, *as_of)));
+        let about = if self.repo { About::Repo(&self.name) } else { About::Namespace(&self.name) };
+        Decision { principal, about }.ask(facts, source, since)
+    }
+
+    fn owned(&self) -> impl Question<Answer = Raw> + Send + 'static {
+        let (principal, name) = (self.principal.clone(), self.name.clone());
+        Self { principal, repo: self.repo, name }
+    }
+}
+
+impl Facts {
+    fn find_token(
+        &self,
+        source: &mut Source<'_>,
+        since: Epoch,
+        lookup: &Lookup,
+    ) -> Found<claviger_domain::token::TokenFacts> {
+        self.tokens.find(&self.gate, since, source, lookup, |q, key| tokens::facts(q, key))
+    }
+
+    fn find_principal(
+        &self,
+        source: &mut Source<'_>,
+        since: Epoch,
+        id: &PrincipalId,
+    ) -> Found<PrincipalFacts> {
+        self.principals.find(&self.gate, since, source, id, |q, id| principals::facts(q, id))
+    }
+
+    fn find_team(
+        &self,
+        source: &mut Source<'_>,
+        since: Epoch,
+        of: &claviger_domain::principal::TeamOf,
+    ) -> Found<TeamFacts> {
+        self.teams.find(&self.gate, since, source, &of.team, |q, id| teams::facts(q, id))
+    }
+
+    fn find_acl(&self, source: &mut Source<'_>, since: Epoch, name: &str) -> Found<RepoAcl> {
+        self.repos.find(&self.gate, since, source, name, |q, name| repositories::acl(q, name))
+    }
+
+    /// The answer to `question`, of one moment: asked again when an eviction came in between.
+    async fn settled<Q: Question>(
+        self: &Arc<Self>,
+        db: &Db,
+        question: &Q,
+    ) -> Result<Q::Answer, Error> {
+        for _ in 0..ATTEMPTS {
+            let began = self.gate.now();
+            let remembered = question.ask(self, &mut Source::Memory, began)?;
+            let (answer, since) = match remembered {
+                Ok(answer) => (answer, began),
+                Err(Missing) if !self.is_trusted() => break,
+                Err(Missing) => self.read(db, question, false).await?,
+            };
+            // trust is looked at last: whoever slept in between may have outlived it
+            if !self.is_trusted() {
+                break;
+            }
+            if self.gate.now() == since {
+                return Ok(answer);
+            }
+        }
+        Ok(self.read(db, question, true).await?.0)
+    }
+
+    /// Asks on a thread that has the store at hand; with the epoch in which that began.
+    async fn read<Q: Question>(
+        self: &Arc<Self>,
+        db: &Db,
+        question: &Q,
+        snapshot: bool,
+    ) -> Result<(Q::Answer, Epoch), Error> {
+        let (facts, question) = (Arc::clone(self), question.owned());
+        let ask = move |q: &mut dyn Query| {
+            let mut source = if snapshot { Source::Store(q) } else { Source::Both(q) };
+            let since = facts.gate.now();
+            let answer = question.ask(&facts, &mut source, since)?;
+            answer.map(|answer| (answer, since)).map_err(|Missing| lost())
+        };
+        if snapshot { db.read(ask).await } else { db.peek(ask).await }
+    }
+
+    /// The token that a verified secret reaches, with whom it acts for; `None` when there is none.
+    pub(crate) async fn credentials(
+        self: &Arc<Self>,
+        db: &Db,
+        lookup: &Lookup,
+    ) -> Result<Option<Credentials>, Error> {
+        self.settled(db, lookup).await
+    }
+
+    /// A principal by id; `None` when there is none.
+    pub(crate) async fn principal(
+        self: &Arc<Self>,
+        db: &Db,
+        id: PrincipalId,
+    ) -> Result<Option<Arc<PrincipalFacts>>, Error> {
+        self.settled(db, &id).await
+    }
+
+    /// Everything that a decision about `about` looks at, without what the settings and the
+    /// credential make of it.
+    pub(super) async fn raw(
+        self: &Arc<Self>,
+        db: &Db,
+        principal: Option<Known<'_>>,
+        about: About<'_>,
+    ) -> Result<Raw, Error> {
+        self.settled(db, &Decision { principal, about }).await
+    }
+}
+
+/// With the store at hand nothing can be missing.
+fn lost() -> Error {
+    Error::internal("a fact was neither found nor absent")
+}
