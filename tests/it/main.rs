@@ -2,6 +2,7 @@
 
 mod app_tokens;
 mod crash;
+mod felt;
 mod house;
 mod logs;
 mod native;

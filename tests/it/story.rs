@@ -1,47 +1,17 @@
 //! The story this program is for, with the real registry and the real client: from an empty folder
 //! to a push that is refused.
 
-use std::path::Path;
-
 use claviger_tests::{
     real::{
         free_port, image,
-        program::{Program, run},
+        people::{PASSWORD, certificates, make_app_token, make_user},
+        program::Program,
         registry::Registry,
         skopeo::Skopeo,
     },
     visitor::Visitor,
 };
 use serde_json::json;
-
-type Anybody<'a> = Visitor<'a, Program>;
-
-const PASSWORD: &str = "correct-horse-battery";
-
-/// Makes a user, who can sign in afterwards.
-async fn make_user<'a>(program: &'a Program, admin: &Anybody<'_>, name: &str) -> Anybody<'a> {
-    let body = json!({"username": name, "email": format!("{name}@example.com")});
-    let made = admin.post("/api/v1/superuser/users/", body).await;
-    assert_eq!(made.status, 200, "{}", made.text());
-    let body = json!({"password": PASSWORD});
-    let set = admin.put(&format!("/api/v1/superuser/users/{name}"), body).await;
-    assert_eq!(set.status, 200, "{}", set.text());
-    Visitor::sign_in(program, name, PASSWORD).await
-}
-
-/// Makes an app token; its id and its secret.
-async fn make_app_token(somebody: &Anybody<'_>, title: &str) -> (String, String) {
-    let made = somebody.post("/api/v1/user/apptoken", json!({"title": title})).await;
-    assert_eq!(made.status, 201, "{}", made.text());
-    let text = |key: &str| made.json()["token"][key].as_str().expect("a text").to_owned();
-    (text("uuid"), text("token_code"))
-}
-
-fn certificates(folder: &Path) -> String {
-    let printed = run(folder, &["registry", "cert"], "");
-    assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
-    String::from_utf8(printed.stdout).expect("PEM")
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_an_empty_folder_to_a_push_that_is_refused() {

@@ -1,6 +1,7 @@
 //! Real parts: the program itself, Debian's docker-registry, skopeo, an image.
 
 pub mod image;
+pub mod people;
 pub mod program;
 pub mod registry;
 pub mod skopeo;
