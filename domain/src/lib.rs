@@ -1,8 +1,9 @@
-//! The hearth of Claviger: names, tokens, scopes, roles and the decision. Pure: no clock, no
-//! chance, no I/O; what it needs is passed in.
+//! The hearth of Claviger: names, tokens, scopes, roles, collections and the decision. Pure: no
+//! clock, no chance, no I/O; what it needs is passed in.
 
 pub mod access;
 mod base62;
+pub mod collection;
 pub mod error;
 pub mod id;
 pub mod name;

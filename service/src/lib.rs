@@ -4,12 +4,14 @@
 mod access;
 mod accounts;
 pub mod activity;
+pub mod api_tokens;
 pub mod app;
 pub mod app_tokens;
 pub mod applications;
 mod authn;
 pub mod authorizations;
 pub mod caller;
+pub mod collection;
 pub mod decisions;
 pub mod entities;
 pub mod facts;

@@ -82,6 +82,31 @@ impl Stmt {
     }
 }
 
+/// Which engine a connection speaks with; they differ in a few functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// A file.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// A statement put together for one question out of texts of ours, for one engine. There are too
+/// many of them to be kept prepared. Only the store makes any.
+#[derive(Clone, Debug)]
+pub struct Composed(String);
+
+impl Composed {
+    pub(crate) fn new(sql: String) -> Self {
+        Self(sql)
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Defines a file's statements, and `ALL`, by which a test prepares every one of them on both
 /// engines.
 macro_rules! statements {
@@ -314,6 +339,15 @@ pub trait Query {
     /// # Errors
     /// For trouble with the database.
     fn all(&mut self, stmt: &Stmt, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError>;
+
+    /// Which engine answers.
+    fn engine(&self) -> Engine;
+
+    /// All rows of the answer to a statement that was put together for this engine.
+    ///
+    /// # Errors
+    /// For trouble with the database.
+    fn once(&mut self, sql: &Composed, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError>;
 }
 
 /// A connection to either engine.
@@ -369,6 +403,20 @@ impl Query for Connection {
             Self::Postgres(connection) => connection.all(stmt.postgres, params),
         }
     }
+
+    fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite(_) => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    fn once(&mut self, sql: &Composed, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite(connection) => connection.once(sql.as_str(), params),
+            Self::Postgres(connection) => connection.once(sql.as_str(), params),
+        }
+    }
 }
 
 /// A fact that a write has changed; whoever remembers it must forget it.
@@ -421,5 +469,13 @@ impl Query for Tx<'_> {
 
     fn all(&mut self, stmt: &Stmt, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
         self.connection.all(stmt, params)
+    }
+
+    fn engine(&self) -> Engine {
+        self.connection.engine()
+    }
+
+    fn once(&mut self, sql: &Composed, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        self.connection.once(sql, params)
     }
 }

@@ -1,10 +1,12 @@
 //! The cellar of Claviger: SQL, migrations and the change feed. One file a noun; `db` is the seam
 //! that knows the two engines, `pool` the threads that own the connections.
 
+pub mod api_tokens;
 pub mod app_tokens;
 pub mod applications;
 pub mod audit;
 pub mod authorizations;
+pub mod collection;
 pub mod db;
 pub mod endings;
 pub mod faces;
@@ -34,7 +36,7 @@ pub mod teams;
 pub mod tokens;
 pub mod users;
 
-pub use db::{Param, Query, Row, Stmt, StoreError, Touched, Tx};
+pub use db::{Composed, Engine, Param, Query, Row, Stmt, StoreError, Touched, Tx};
 pub use pool::{Db, Memory, Target};
 pub use postgres::PostgresAddress;
 

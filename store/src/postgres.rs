@@ -149,6 +149,21 @@ impl PostgresConnection {
         let rows = self.client.query(&statement, &dynamic(params)).map_err(trouble)?;
         rows.iter().map(read).collect()
     }
+
+    /// The same, for a statement that is not kept prepared: planned for these very values.
+    pub(crate) fn once(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        let typed = |param| {
+            let ty = match param {
+                &Param::Int(_) => Type::INT8,
+                Param::Text(_) => Type::TEXT,
+                Param::Blob(_) => Type::BYTEA,
+            };
+            (param as &(dyn ToSql + Sync), ty)
+        };
+        let params: Vec<_> = params.iter().map(typed).collect();
+        let rows = self.client.query_typed(sql, &params).map_err(trouble)?;
+        rows.iter().map(read).collect()
+    }
 }
 
 fn dynamic<'a>(params: &'a [Param<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {

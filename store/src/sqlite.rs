@@ -80,16 +80,27 @@ impl SqliteConnection {
     }
 
     pub(crate) fn all(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-        let mut statement = self.0.prepare_cached(sql).map_err(trouble)?;
-        let columns = statement.column_count();
-        bind(&mut statement, params).map_err(trouble)?;
-        let mut rows = statement.raw_query();
-        let mut all = Vec::new();
-        while let Some(row) = rows.next().map_err(trouble)? {
-            all.push(read(row, columns)?);
-        }
-        Ok(all)
+        collect(&mut *self.0.prepare_cached(sql).map_err(trouble)?, params)
     }
+
+    /// The same, for a statement that is not kept prepared.
+    pub(crate) fn once(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        collect(&mut self.0.prepare(sql).map_err(trouble)?, params)
+    }
+}
+
+fn collect(
+    statement: &mut rusqlite::Statement<'_>,
+    params: &[Param<'_>],
+) -> Result<Vec<Row>, StoreError> {
+    let columns = statement.column_count();
+    bind(statement, params).map_err(trouble)?;
+    let mut rows = statement.raw_query();
+    let mut all = Vec::new();
+    while let Some(row) = rows.next().map_err(trouble)? {
+        all.push(read(row, columns)?);
+    }
+    Ok(all)
 }
 
 /// Gives `$N` the N-th value. To SQLite `$N` is a name, numbered by where it is met first.

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use claviger_domain::{Chance, id::TeamId, principal::TeamFacts, role::OrgRole};
-use claviger_store::{Param, Query, Row, Stmt, StoreError};
+use claviger_store::{Composed, Engine, Param, Query, Row, Stmt, StoreError};
 
 use super::{shelf::Source, *};
 
@@ -27,6 +27,12 @@ impl Query for Nothing {
         Ok(None)
     }
     fn all(&mut self, _: &Stmt, _: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        Ok(Vec::new())
+    }
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
+    }
+    fn once(&mut self, _: &Composed, _: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
         Ok(Vec::new())
     }
 }

@@ -23,6 +23,8 @@ pub enum Purpose {
     Foreign,
     /// Secrets of OAuth applications.
     ClientSecret,
+    /// Where the page of a collection ended.
+    Cursor,
 }
 
 /// What the keys of an installation and generation are derived from.
@@ -75,6 +77,7 @@ pub(super) struct Derived {
     invite: hmac::Key,
     foreign: hmac::Key,
     client_secret: hmac::Key,
+    cursor: hmac::Key,
     csrf: hmac::Key,
     seal: aead::LessSafeKey,
 }
@@ -96,6 +99,7 @@ impl Derived {
             invite: mac("invite")?,
             foreign: mac("foreign")?,
             client_secret: mac("client-secret")?,
+            cursor: mac("cursor")?,
             // its tags are 48 bytes long, as the token is
             csrf: root.mac("csrf", hmac::HMAC_SHA384)?,
             seal: root.seal("seal")?,
@@ -120,6 +124,7 @@ impl Derived {
             Purpose::Invite => &self.invite,
             Purpose::Foreign => &self.foreign,
             Purpose::ClientSecret => &self.client_secret,
+            Purpose::Cursor => &self.cursor,
         }
     }
 

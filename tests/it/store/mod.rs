@@ -2,5 +2,6 @@
 
 mod acceptance;
 mod alike;
+mod collection;
 mod endings;
 mod schema;
