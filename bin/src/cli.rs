@@ -148,7 +148,7 @@ pub(crate) struct CreateToken {
     /// Whom it acts for: a user, or a robot such as acme+ci
     #[arg(long, value_name = "NAME")]
     pub(crate) user: String,
-    /// app, oauth, authorization, robot or refresh
+    /// app, oauth, authorization, api, robot or refresh
     #[arg(long)]
     pub(crate) kind: TokenKind,
     /// What to call it

@@ -131,6 +131,27 @@ pub enum Conflict {
     /// An organisation cannot do this; only a user can.
     #[error("an organisation cannot do this")]
     NotAUser,
+    /// It is not what it was any more when somebody last saw it.
+    #[error("it was changed meanwhile")]
+    Changed,
+    /// The field says otherwise than what is there, and cannot.
+    #[error("`{0}` cannot be changed")]
+    Fixed(&'static str),
+    /// The user has a role in his account already.
+    #[error("the user has a role already")]
+    HasRole,
+    /// The user has a password already.
+    #[error("the user has a password already")]
+    HasPassword,
+    /// The new password is the old one.
+    #[error("the password is the same")]
+    SamePassword,
+    /// The user owns repositories, which would go with him.
+    #[error("the user owns repositories")]
+    OwnsRepositories,
+    /// The account has users, or is the first one.
+    #[error("the account is in use")]
+    AccountInUse,
     /// The secret that was brought along is in use.
     #[error("the secret is in use")]
     SecretTaken,

@@ -2,6 +2,7 @@
 //! clock, no chance, no I/O; what it needs is passed in.
 
 pub mod access;
+pub mod account;
 mod base62;
 pub mod collection;
 pub mod error;

@@ -46,6 +46,8 @@ impl Scopes {
     pub const DECIDE: &str = "decide";
     /// The scope of its own user: to change him and his tokens.
     pub const USER: &str = "user";
+    /// The scope that lets an api token into the Astra door; what it may do there is its user's role.
+    pub const ACCOUNT: &str = "account";
 
     /// The set of `scopes`.
     pub fn new(scopes: impl IntoIterator<Item = Scope>) -> Self {
@@ -58,6 +60,15 @@ impl Scopes {
     /// The one scope of app, robot and refresh tokens.
     pub fn registry() -> Self {
         Self::new([Scope { dialect: Dialect::Native, word: Self::REGISTRY.into() }])
+    }
+
+    /// The scopes of an api token. One that its owner or the program made opens the registry too;
+    /// `lent` is one that somebody else made for him: it opens the Astra door alone.
+    pub fn api(lent: bool) -> Self {
+        let native = [Self::REGISTRY, Self::USER];
+        let native = native.into_iter().filter(|_| !lent).map(|word| (Dialect::Native, word));
+        let all = native.chain([(Dialect::Astra, Self::ACCOUNT)]);
+        Self::new(all.map(|(dialect, word)| Scope { dialect, word: word.into() }))
     }
 
     /// A set of Quay's scopes.
@@ -256,6 +267,15 @@ mod tests {
         let foreign = Scopes::new([Scope { dialect: Dialect::Astra, word: "repo:admin".into() }]);
         assert_eq!(foreign.caps(), Caps::NONE);
         assert_eq!(Scopes::default().caps(), Caps::NONE);
+    }
+
+    #[test]
+    fn api_token_made_by_another_is_for_the_astra_door_alone() {
+        assert_eq!(Scopes::api(true).caps(), Caps::NONE);
+        assert!(Scopes::api(true).has(Dialect::Astra, Scopes::ACCOUNT));
+        let own = Scopes::api(false);
+        assert_eq!(own.caps(), Caps { user: UserCap::Admin, ..Caps::REGISTRY });
+        assert!(own.has(Dialect::Astra, Scopes::ACCOUNT));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use claviger_domain::Chance;
 use claviger_service::{App, settings::MetricsListen};
 
 use crate::{
-    Porch, Site,
+    Porch, Site, astra,
     health::{self, MetricsFor, Ready},
     metrics::Metrics,
     native, numbers, oauth, openshift, quay, registry,
@@ -27,6 +27,7 @@ pub fn site(app: &Arc<App>, chance: Arc<dyn Chance>, metrics: &Arc<Metrics>) -> 
         oauth::door(app, &porch),
         openshift::door(app, &porch),
         native::door(app, &porch),
+        astra::door(app, &porch),
         health::door(&porch, ready(app), metrics_for),
         oauth::no_door(&porch),
     ])

@@ -4,6 +4,7 @@
 //! client address, limits, headers, one log line) and then its door, which alone decides the order
 //! of checks and the words. Nothing here knows the store.
 
+pub mod astra;
 pub mod client_ip;
 pub mod cross_site;
 pub mod doors;

@@ -145,6 +145,18 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
 
     /// The finished door, with its state and its words.
     pub fn open(self, porch: &Arc<Porch>, state: S, face: impl Face) -> Door {
+        self.open_behind(porch, state, face, |router| router)
+    }
+
+    /// The same, with `guard` put around every route and around what the door says where there is
+    /// none: for a door that looks at credentials before it looks for a route.
+    pub fn open_behind(
+        self,
+        porch: &Arc<Porch>,
+        state: S,
+        face: impl Face,
+        guard: impl FnOnce(Router) -> Router,
+    ) -> Door {
         let face: Arc<dyn Face> = Arc::new(face);
         let mut router = Router::new();
         let nested = self
@@ -166,6 +178,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
                 move |request: Request| async move { words.no_such_path(&request.into_parts().0) },
             )
             .with_state(state);
+        let router = guard(router);
         let entry = Entry::new(Arc::clone(porch), self.door, face, &self.lines);
         let router = router.layer(from_fn_with_state(Arc::new(entry), enter));
         Door { prefixes: self.prefixes, lines: self.lines, nested, verbs, prepare: |_| {}, router }

@@ -11,7 +11,7 @@ use claviger_domain::{
     BadCredential, Error, TokenKind,
     access::{Bar, may_act},
     principal::PrincipalKind,
-    scope::Caps,
+    scope::{Caps, Dialect, Scopes},
     token::TokenFacts,
 };
 use claviger_store::{Query, principals, principals::Principal, sessions};
@@ -26,10 +26,33 @@ use crate::{
 
 impl App {
     /// Who comes with the token `text`, into a door that the kinds `opens` open. Its use is noted.
+    /// An api token that another than its owner made opens the Astra door alone
+    /// ([`App::astra_login`]).
     ///
     /// # Errors
     /// [`Error::BadCredential`] with the reason, [`Error::Unavailable`].
     pub async fn authenticate_token(
+        &self,
+        text: &str,
+        opens: &[TokenKind],
+        origin: &Origin,
+    ) -> Result<Caller, Error> {
+        let caller = self.known_token(text, opens, origin).await?;
+        match &caller.credential {
+            Credential::Token { kind: TokenKind::Api, scopes, .. }
+                if !scopes.has(Dialect::Native, Scopes::REGISTRY) =>
+            {
+                Err(BadCredential::Unknown.into())
+            }
+            _ => Ok(caller),
+        }
+    }
+
+    /// The same, whoever made it.
+    ///
+    /// # Errors
+    /// As [`App::authenticate_token`].
+    pub(crate) async fn known_token(
         &self,
         text: &str,
         opens: &[TokenKind],

@@ -18,6 +18,7 @@ use claviger_domain::{
 };
 use claviger_store::{
     Query, Touched, Tx,
+    accounts::{self, Account},
     audit::{self, Act, Actor},
     installation,
     key_generations::{self, KeyGeneration},
@@ -173,7 +174,7 @@ impl Found {
             return Err(Error::internal("nothing to install"));
         };
         installation::insert(tx, id, now)?;
-        installation::insert_account(tx, account, FIRST_ACCOUNT, now)?;
+        accounts::insert(tx, &Account::new(*account, FIRST_ACCOUNT, now, None))?;
         for generation in &self.generations {
             key_generations::insert(tx, generation)?;
         }

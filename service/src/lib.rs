@@ -2,7 +2,8 @@
 //! background. It knows nothing of HTTP, and SQL only through `claviger_store`.
 
 mod access;
-mod accounts;
+pub mod account_users;
+pub mod accounts;
 pub mod activity;
 pub mod api_tokens;
 pub mod app;
@@ -33,6 +34,7 @@ pub mod reach;
 pub mod registry;
 mod replica;
 pub mod repositories;
+pub mod residents;
 pub mod robots;
 pub mod search;
 pub mod sessions;

@@ -211,7 +211,12 @@ fn describe(
 }
 
 fn profile(user: &Principal) -> Result<Profile, Error> {
-    user.metadata.as_deref().map_or_else(
+    profile_of(user.metadata.as_deref())
+}
+
+/// The profile that is kept as `text`.
+pub(crate) fn profile_of(text: Option<&str>) -> Result<Profile, Error> {
+    text.map_or_else(
         || Ok(Profile::default()),
         |text| serde_json::from_str(text).map_err(Error::internal),
     )

@@ -14,7 +14,9 @@ use claviger_domain::{
     secret::TokenSecret,
 };
 use claviger_store::{
-    Query, Tx, applications,
+    Query, Tx,
+    accounts::{self, Account},
+    applications,
     audit::{self, Act, Actor},
     installation,
     principals::{self, Principal},
@@ -45,6 +47,8 @@ pub enum Mint {
     },
     /// An authorization of the OpenShift door; what it may do at most.
     Authorization(AskedScopes),
+    /// A token of the Astra door, which opens the registry too.
+    Api,
     /// A further token of a robot; those that it has stay good.
     Robot,
     /// A token that `docker` keeps in the place of a password, for the first registry service.
@@ -58,6 +62,7 @@ impl Mint {
             Self::App => TokenKind::App,
             Self::Oauth { .. } => TokenKind::Oauth,
             Self::Authorization(_) => TokenKind::Authorization,
+            Self::Api => TokenKind::Api,
             Self::Robot => TokenKind::Robot,
             Self::Refresh => TokenKind::Refresh,
         }
@@ -151,7 +156,7 @@ impl App {
         let (id, now) = (AccountId::random(self.chance()), self.now());
         self.db
             .write(move |tx| {
-                installation::insert_account(tx, &id, name.as_str(), now)?;
+                accounts::insert(tx, &Account::new(id, name.as_str(), now, None))?;
                 let act = Act::done("create_account", "account", name.as_str()).id(id.as_str());
                 Ok(audit::append(tx, now, &actor, &act)?)
             })
@@ -188,6 +193,7 @@ impl App {
                 let scopes = match &wish.mint {
                     Mint::Oauth { scopes, .. } => Scopes::quay(scopes.iter().copied()),
                     Mint::Authorization(scopes) => scopes.scopes(),
+                    Mint::Api => Scopes::api(false),
                     Mint::App | Mint::Robot | Mint::Refresh => Scopes::registry(),
                 };
                 let token = NewToken {
@@ -218,7 +224,7 @@ impl App {
 fn owner(q: &mut dyn Query, wish: &ProgramToken) -> Result<Principal, Error> {
     let (kind, what) = match wish.mint {
         Mint::Robot => (PrincipalKind::Robot, "robot"),
-        Mint::App | Mint::Oauth { .. } | Mint::Authorization(_) | Mint::Refresh => {
+        Mint::App | Mint::Oauth { .. } | Mint::Authorization(_) | Mint::Api | Mint::Refresh => {
             (PrincipalKind::User, "user")
         }
     };
@@ -241,7 +247,7 @@ fn end(wish: &ProgramToken, usual: Option<Duration>, now: UnixMillis) -> Option<
         Mint::Authorization(_) => usual.map(|life| now.plus(life)),
         Mint::App => asked.or(usual.map(|life| now.plus(life))),
         Mint::Oauth { .. } => asked.or(Some(now.plus_ms(oauth_token::TOKEN_MS))),
-        Mint::Robot => asked,
+        Mint::Api | Mint::Robot => asked,
         Mint::Refresh => {
             let longest = now.plus_ms(REFRESH_LIFE_MS);
             Some(asked.map_or(longest, |asked| asked.min(longest)))
@@ -270,6 +276,7 @@ fn insert(
             return authorizations::issue(tx, actor, &token, kept, scopes, note);
         }
         Mint::App => ("create_app_specific_token", token.principal_name.clone()),
+        Mint::Api => ("create_api_token", token.principal_name.clone()),
         Mint::Refresh => ("create_refresh_token", token.principal_name.clone()),
         Mint::Robot => {
             let namespace = token.principal_name.split_once('+').map_or("", |(home, _)| home);

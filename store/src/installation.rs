@@ -15,7 +15,6 @@ statements! {
     );
     FIRST_ACCOUNT = Stmt::same("SELECT id FROM account ORDER BY seq LIMIT 1");
     FIND_ACCOUNT = Stmt::same("SELECT id FROM account WHERE id = $1");
-    INSERT_ACCOUNT = Stmt::same("INSERT INTO account (id, name, created_at) VALUES ($1, $2, $3)");
     PREFIXES = Stmt::same("SELECT prefix FROM token_prefix ORDER BY first_used_at, prefix");
     INSERT_PREFIX = Stmt::same(
         "INSERT INTO token_prefix (prefix, first_used_at) VALUES ($1, $2)
@@ -53,19 +52,6 @@ pub fn first_account(q: &mut dyn Query) -> Result<Option<AccountId>, StoreError>
 /// For trouble with the database.
 pub fn has_account(q: &mut dyn Query, id: &AccountId) -> Result<bool, StoreError> {
     Ok(q.optional(&FIND_ACCOUNT, &[id.into()])?.is_some())
-}
-
-/// Makes an account.
-///
-/// # Errors
-/// For trouble with the database.
-pub fn insert_account(
-    tx: &mut Tx<'_>,
-    id: &AccountId,
-    name: &str,
-    now: UnixMillis,
-) -> Result<(), StoreError> {
-    tx.execute(&INSERT_ACCOUNT, &[id.into(), name.into(), now.into()]).map(drop)
 }
 
 /// Every prefix that tokens were ever made with, the first first.

@@ -1,6 +1,8 @@
 //! The cellar of Claviger: SQL, migrations and the change feed. One file a noun; `db` is the seam
 //! that knows the two engines, `pool` the threads that own the connections.
 
+pub mod account_users;
+pub mod accounts;
 pub mod api_tokens;
 pub mod app_tokens;
 pub mod applications;
@@ -14,6 +16,7 @@ pub mod feed;
 pub mod grants;
 pub mod installation;
 pub mod key_generations;
+pub mod labels;
 pub mod logs;
 pub mod migrate;
 pub mod names;
@@ -47,6 +50,8 @@ pub use postgres::PostgresAddress;
 /// When the database cannot be reached.
 pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
     let files = [
+        ("account_users", account_users::ALL),
+        ("accounts", accounts::ALL),
         ("app_tokens", app_tokens::ALL),
         ("authorizations", authorizations::ALL),
         ("applications", applications::ALL),
@@ -57,6 +62,7 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
         ("grants", grants::ALL),
         ("installation", installation::ALL),
         ("key_generations", key_generations::ALL),
+        ("labels", labels::ALL),
         ("logs", logs::ALL),
         ("migrate", migrate::ALL),
         ("names", names::ALL),

@@ -1,6 +1,7 @@
 //! The tests of the whole. One program, so that it is linked once.
 
 mod app_tokens;
+mod astra;
 mod crash;
 mod felt;
 mod house;

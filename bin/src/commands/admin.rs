@@ -4,8 +4,9 @@
 
 use claviger_domain::{
     Error, TokenKind,
+    account::ItemName,
     id::AccountId,
-    name::Namespace,
+    name::{Namespace, TokenTitle},
     scope::{QuayScope, openshift::OpenshiftScope},
 };
 use claviger_service::{
@@ -93,12 +94,21 @@ fn new_password(text: &str) -> Result<Password, Failure> {
 fn create_token(args: CreateToken) -> Result<(), Failure> {
     let CreateToken { user, kind, name, scope, expires_in, client, store } = args;
     let mint = mint(kind, scope.as_deref(), client)?;
+    let name = if kind == TokenKind::Api { api_name(&name)? } else { name };
     let wish = ProgramToken { user, mint, name, life: expires_in };
     work(&store, async |desk| {
         let secret = desk.app.program_create_token(wish, desk::operator()).await?;
         println!("{}", secret.expose());
         Ok(())
     })
+}
+
+/// What an api token is called: its door knows none without a name.
+fn api_name(given: &TokenTitle) -> Result<TokenTitle, Failure> {
+    let text = if given.as_str().is_empty() { "claviger admin" } else { given.as_str() };
+    let name: ItemName =
+        text.parse().map_err(|problem| Failure::usage(format!("--name {problem}")))?;
+    name.as_str().parse().map_err(|problem| Failure::usage(format!("--name {problem}")))
 }
 
 /// What the flags say about the token; flags of another kind are refused, because they would say
@@ -127,10 +137,7 @@ fn mint(kind: TokenKind, scope: Option<&str>, client: Option<String>) -> Result<
             })?;
             return Ok(Mint::Authorization(scopes));
         }
-        TokenKind::Api => {
-            let problem = format!("there is no door yet for tokens of the kind {kind}");
-            return Err(Failure::usage(problem));
-        }
+        TokenKind::Api => Mint::Api,
     };
     let flag = if scope.is_some() { "--scope" } else { "--client" };
     if scope.is_some() || client.is_some() {

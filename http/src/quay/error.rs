@@ -323,6 +323,13 @@ impl From<Conflict> for QuayError {
             | Conflict::LastAdmin
             | Conflict::NotEmpty
             | Conflict::NotAUser
+            | Conflict::Changed
+            | Conflict::Fixed(_)
+            | Conflict::HasRole
+            | Conflict::HasPassword
+            | Conflict::SamePassword
+            | Conflict::OwnsRepositories
+            | Conflict::AccountInUse
             | Conflict::SecretTaken => message(conflict.to_string()),
         }
     }

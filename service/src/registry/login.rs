@@ -20,8 +20,9 @@ use crate::{
 };
 
 /// The tokens that a user may give in the place of his password.
-const OWN: &[TokenKind] = &[TokenKind::App, TokenKind::Oauth, TokenKind::Authorization];
-const OWN_WITHOUT_APP: &[TokenKind] = &[TokenKind::Oauth, TokenKind::Authorization];
+const OWN: &[TokenKind] =
+    &[TokenKind::App, TokenKind::Oauth, TokenKind::Authorization, TokenKind::Api];
+const OWN_WITHOUT_APP: &[TokenKind] = &[TokenKind::Oauth, TokenKind::Authorization, TokenKind::Api];
 
 impl App {
     /// Who signs in at a registry as `user` with `secret`. A person's password is taken only with

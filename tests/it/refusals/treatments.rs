@@ -1,7 +1,19 @@
 //! What can be wrong with a request.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use claviger_domain::{
+    id::{AccountId, PrincipalId},
+    principal::PrincipalKind,
+    role::AccountRole,
+};
 use claviger_http::routes::RouteLine;
+use claviger_service::program::{Mint, ProgramToken};
+use claviger_store::{
+    accounts::{self, Account},
+    audit::Actor,
+    principals::{self, Principal},
+    role_bindings,
+};
 use claviger_tests::{app::TestApp, case::secrets::Secrets, visitor::Visitor};
 use http::{Method, Request};
 use serde_json::{Value, json};
@@ -20,10 +32,16 @@ struct Who {
     name: &'static str,
     cookie: String,
     csrf: String,
+    api_token: String,
 }
+
+/// An account of the Astra door, and a user in it.
+const ACCOUNT: &str = "00000000-0000-4000-8000-00000000ac00";
+const ACCOUNT_USER: &str = "00000000-0000-4000-8000-00000000ac01";
 
 impl Cast {
     pub(super) async fn assemble(app: &TestApp, secrets: &Secrets) -> Self {
+        make_account(app).await;
         let seed = claviger_tests::case::seed::read();
         let token = |list: &str, label: &str, key: &str| {
             let tokens = seed[list].as_array().expect("tokens");
@@ -37,23 +55,53 @@ impl Cast {
             oauth_token: token("oauth_tokens", "freshuadmin", "token"),
         }
     }
+
+    /// What the owner shows at the Astra door.
+    pub(super) fn owner_at_astra(&self) -> String {
+        format!("Bearer {}", self.owner.api_token)
+    }
 }
 
 impl Who {
     async fn sign_in(app: &TestApp, name: &'static str) -> Self {
         let visitor = Visitor::sign_in(app, name, "password").await;
         let (cookie, csrf) = visitor.session().expect("a session");
-        Self { name, cookie: cookie.to_owned(), csrf: csrf.to_owned() }
+        let wish = ProgramToken {
+            user: name.to_owned(),
+            mint: Mint::Api,
+            name: "refusals".parse().expect("a name"),
+            life: None,
+        };
+        let program = Actor::program("tests".to_owned());
+        let token = app.app.program_create_token(wish, program).await.expect("a token");
+        let api_token = token.expose().to_owned();
+        Self { name, cookie: cookie.to_owned(), csrf: csrf.to_owned(), api_token }
     }
 
     /// He comes with what this door takes from a person.
     fn at(&self, request: http::request::Builder, door: &str) -> http::request::Builder {
         if matches!(door, "registry" | "openshift") {
             request.header("authorization", basic(self.name, "password"))
+        } else if door == "astra" {
+            request.header("authorization", format!("Bearer {}", self.api_token))
         } else {
             request.header("cookie", &self.cookie).header("x-csrf-token", &self.csrf)
         }
     }
+}
+
+/// Makes the account that the paths of the Astra door name. Every superuser is its owner.
+async fn make_account(app: &TestApp) {
+    let (account, user): (AccountId, PrincipalId) =
+        (ACCOUNT.parse().expect("an id"), ACCOUNT_USER.parse().expect("an id"));
+    let now = app.app.now();
+    let made = app.db.write(move |tx| {
+        accounts::insert(tx, &Account::new(account, "Refusals", now, None))?;
+        let new = Principal::new(user, account, PrincipalKind::User, "refused", now);
+        principals::insert(tx, &new)?;
+        Ok(role_bindings::insert_first(tx, &user, &account, AccountRole::Member, now, None)?)
+    });
+    made.await.expect("an account");
 }
 
 fn basic(user: &str, password: &str) -> String {
@@ -118,6 +166,8 @@ pub(super) fn path(route: &RouteLine, instead: Option<&str>) -> String {
 
 fn existing(name: &str, template: &str) -> &'static str {
     match name {
+        "account" => ACCOUNT,
+        _ if template.starts_with("/accounts/") => ACCOUNT_USER,
         "repository*" | "repository" => "buynlarge/orgrepo",
         "org" | "orgname" | "organization" => "buynlarge",
         "team" | "teamname" => "readers",
@@ -189,6 +239,9 @@ fn fields(route: &RouteLine) -> Value {
     if route.door == "openshift" {
         return json!({"scope": "userinfo", "note": "laptop", "expires_in": "60", "reuse": "true"});
     }
+    if route.door == "astra" {
+        return astra_fields(route);
+    }
     if route.door == "oauth" {
         return json!({
             "response_type": "token", "client_id": "deadbeef", "scope": "repo:read",
@@ -207,6 +260,20 @@ fn fields(route: &RouteLine) -> Value {
         "friendlyName": "name", "enabled": true, "unstructured_metadata": {"a": "b"},
         "expiration": 3600, "company": "c", "location": "l", "token": "a-secret-from-elsewhere",
     })
+}
+
+fn astra_fields(route: &RouteLine) -> Value {
+    if !matches!(route.method, "POST" | "PUT") {
+        return json!({});
+    }
+    let kind = route.template.split('/').rfind(|word| !word.starts_with('{'));
+    match kind.unwrap_or_default() {
+        "accounts" => json!({
+            "type": "application/astra-account", "version": "1.0", "name": "Testing",
+            "metadata": {"labels": [{"name": "a", "value": "b"}]},
+        }),
+        other => panic!("say what the body of `{other}` is"),
+    }
 }
 
 fn encoded(route: &RouteLine, fields: &Value) -> (String, Vec<u8>) {

@@ -1,0 +1,4 @@
+//! The Astra door.
+
+mod gate;
+mod world;
