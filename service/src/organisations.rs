@@ -347,8 +347,16 @@ impl App {
         &self,
         permit: &NamespaceAdmin,
     ) -> Result<Vec<MemberLine>, Error> {
-        let id = permit.on().id;
-        let (memberships, permissions) = self.belongings(id).await?;
+        self.members(permit, None).await
+    }
+
+    /// The users of an organisation, or the one of this name.
+    async fn members(
+        &self,
+        permit: &NamespaceAdmin,
+        name: Option<&str>,
+    ) -> Result<Vec<MemberLine>, Error> {
+        let (memberships, permissions) = self.belongings(permit.on().id, name).await?;
         let mut members: Vec<MemberLine> = Vec::new();
         for Belonging { who, to } in memberships {
             match members.last_mut().filter(|line| line.who.id == who.id) {
@@ -373,8 +381,9 @@ impl App {
         permit: &NamespaceAdmin,
         name: &str,
     ) -> Result<MemberLine, Error> {
-        let members = self.organisation_members(permit).await?;
-        let found = members.into_iter().find(|line| line.who.name == name);
+        // what can be no name is not handed to the store
+        let name = name.parse::<Namespace>().map_err(|_| Error::NotFound("member"))?;
+        let found = self.members(permit, Some(name.as_str())).await?.pop();
         found.ok_or(Error::NotFound("member"))
     }
 
@@ -386,7 +395,7 @@ impl App {
         &self,
         permit: &NamespaceAdmin,
     ) -> Result<Vec<MemberLine>, Error> {
-        let (memberships, permissions) = self.belongings(permit.on().id).await?;
+        let (memberships, permissions) = self.belongings(permit.on().id, None).await?;
         let mut lines: Vec<MemberLine> = Vec::new();
         for Belonging { who, to } in permissions {
             if memberships.binary_search_by(|m| m.who.name.cmp(&who.name)).is_ok() {
@@ -400,11 +409,18 @@ impl App {
         Ok(lines)
     }
 
-    /// Who belongs to its teams, and who has permissions in it; each by name.
-    async fn belongings(&self, id: PrincipalId) -> Result<(Vec<Belonging>, Vec<Belonging>), Error> {
+    /// Who belongs to its teams, and who has permissions in it; each by name, or of one name.
+    async fn belongings(
+        &self,
+        id: PrincipalId,
+        name: Option<&str>,
+    ) -> Result<(Vec<Belonging>, Vec<Belonging>), Error> {
+        let name = name.map(str::to_owned);
         self.db
             .read(move |q| {
-                Ok((organisations::memberships(q, &id)?, organisations::permissions(q, &id)?))
+                let name = name.as_deref();
+                let teams = organisations::memberships(q, &id, name)?;
+                Ok((teams, organisations::permissions(q, &id, name)?))
             })
             .await
     }

@@ -2,14 +2,23 @@
 //!
 //! Source: `contract/quay.md` section 5; quay `endpoints/api/user.py`.
 
-use claviger_domain::{Conflict, Error, UnixMillis, id::PrincipalId, name::Email, role::OrgRole};
+use std::sync::Arc;
+
+use claviger_domain::{
+    Conflict, Error, UnixMillis,
+    access::{Asker, NamespaceFacts, namespace_role},
+    id::PrincipalId,
+    name::Email,
+    principal::PrincipalKind,
+    role::OrgRole,
+};
 pub use claviger_store::faces::Face;
 use claviger_store::{
     Tx,
     audit::{self, Act, Actor},
     organisations, principals,
     principals::Principal,
-    users,
+    teams, users,
 };
 use serde::{Deserialize, Serialize};
 
@@ -121,20 +130,23 @@ impl App {
         let id = caller.principal.id;
         let found = self.db.read(move |q| {
             let Some(user) = principals::find(q, &id)? else { return Err(Error::Unauthenticated) };
-            Ok((user, organisations::of_user(q, &id)?))
+            Ok((user, organisations::of_user(q, &id)?, teams::of_principal(q, &id)?))
         });
-        let (user, orgs) = found.await?;
-        let mut own = Vec::with_capacity(orgs.len());
-        for face in orgs {
-            // one that has gone meanwhile is left out
-            let role = match self.seat(Some(caller), &face.name).await {
-                Ok(seat) => seat.role,
-                Err(Error::NotFound(_)) => continue,
-                Err(error) => return Err(error),
-            };
+        let (user, orgs, teams) = found.await?;
+        let teams: Vec<_> = teams.into_iter().map(Arc::new).collect();
+        let asker = Asker {
+            principal: Some(&caller.principal),
+            teams: &teams,
+            standing: caller.standing,
+            caps: caller.caps,
+        };
+        let own = orgs.into_iter().map(|face| {
+            let facts = NamespaceFacts { id: face.id, kind: PrincipalKind::Org };
+            let role = namespace_role(&asker, facts);
             let may_create = role >= Some(OrgRole::Creator);
-            own.push(OwnOrganisation { face, may_create, is_admin: role == Some(OrgRole::Admin) });
-        }
+            OwnOrganisation { face, may_create, is_admin: role == Some(OrgRole::Admin) }
+        });
+        let own = own.collect();
         Ok(OwnUser {
             verified: user.verified_at.is_some(),
             has_password: user.password_hash.is_some(),

@@ -21,13 +21,15 @@ statements! {
     MEMBERSHIPS = Stmt::same(
         "SELECT t.name, p.id, p.kind, p.name, p.email, p.avatar_key
          FROM team t JOIN team_member m ON m.team_id = t.id JOIN principal p ON p.id = m.principal_id
-         WHERE t.org_id = $1 AND p.kind = 'user' ORDER BY p.name, t.seq"
+         WHERE t.org_id = $1 AND p.kind = 'user' AND (CAST($2 AS TEXT) IS NULL OR p.name = $2)
+         ORDER BY p.name, t.seq"
     );
     PERMISSIONS = Stmt::same(
         "SELECT r.name, p.id, p.kind, p.name, p.email, p.avatar_key
          FROM repository r
             JOIN permission g ON g.repo_id = r.id JOIN principal p ON p.id = g.principal_id
-         WHERE r.namespace_id = $1 AND p.kind = 'user' ORDER BY p.name, g.seq"
+         WHERE r.namespace_id = $1 AND p.kind = 'user' AND (CAST($2 AS TEXT) IS NULL OR p.name = $2)
+         ORDER BY p.name, g.seq"
     );
     END_MEMBERSHIPS = Stmt::same(
         "DELETE FROM team_member WHERE principal_id = $2
@@ -86,21 +88,29 @@ pub fn of_user(q: &mut dyn Query, who: &PrincipalId) -> Result<Vec<Face>, StoreE
     q.all(&OF_USER, &[who.into()])?.iter().map(Face::from_row).collect()
 }
 
-/// Each user of an organisation with each of his teams in it, by his name.
+/// Each user of an organisation, or the one of this name, with each of his teams in it; by name.
 ///
 /// # Errors
 /// For trouble with the database.
-pub fn memberships(q: &mut dyn Query, org: &PrincipalId) -> Result<Vec<Belonging>, StoreError> {
-    q.all(&MEMBERSHIPS, &[org.into()])?.iter().map(Belonging::to_team).collect()
+pub fn memberships(
+    q: &mut dyn Query,
+    org: &PrincipalId,
+    name: Option<&str>,
+) -> Result<Vec<Belonging>, StoreError> {
+    q.all(&MEMBERSHIPS, &[org.into(), name.into()])?.iter().map(Belonging::to_team).collect()
 }
 
-/// Each user who has a permission of his own in an organisation with each such repository, by his
-/// name; members and others alike.
+/// Each user who has a permission of his own in an organisation, or the one of this name, with each
+/// such repository; by name, members and others alike.
 ///
 /// # Errors
 /// For trouble with the database.
-pub fn permissions(q: &mut dyn Query, org: &PrincipalId) -> Result<Vec<Belonging>, StoreError> {
-    q.all(&PERMISSIONS, &[org.into()])?.iter().map(Belonging::to_repo).collect()
+pub fn permissions(
+    q: &mut dyn Query,
+    org: &PrincipalId,
+    name: Option<&str>,
+) -> Result<Vec<Belonging>, StoreError> {
+    q.all(&PERMISSIONS, &[org.into(), name.into()])?.iter().map(Belonging::to_repo).collect()
 }
 
 /// Takes somebody out of an organisation: his memberships, invitations, and permissions on its

@@ -54,6 +54,10 @@ pub struct OnRepo {
 
 statements! {
     FACTS = Stmt::same("SELECT id, org_id, name, role FROM team WHERE id = $1");
+    FACTS_OF = Stmt::same(
+        "SELECT t.id, t.org_id, t.name, t.role FROM team_member m JOIN team t ON t.id = m.team_id
+         WHERE m.principal_id = $1"
+    );
     FIND = Stmt::same(
         "SELECT id, org_id, name, role, description, created_at FROM team
          WHERE org_id = $1 AND name = $2"
@@ -143,13 +147,24 @@ impl OnRepo {
 /// # Errors
 /// For trouble with the database (so for all of this file).
 pub fn facts(q: &mut dyn Query, id: &TeamId) -> Result<Option<TeamFacts>, StoreError> {
-    let Some(row) = q.optional(&FACTS, &[id.into()])? else { return Ok(None) };
-    Ok(Some(TeamFacts {
+    q.optional(&FACTS, &[id.into()])?.as_ref().map(facts_from_row).transpose()
+}
+
+/// The same of every team that somebody is in.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn of_principal(q: &mut dyn Query, who: &PrincipalId) -> Result<Vec<TeamFacts>, StoreError> {
+    q.all(&FACTS_OF, &[who.into()])?.iter().map(facts_from_row).collect()
+}
+
+fn facts_from_row(row: &Row) -> Result<TeamFacts, StoreError> {
+    Ok(TeamFacts {
         id: row.parse(0)?,
         org: row.parse(1)?,
         name: row.text(2)?.into(),
         role: row.parse(3)?,
-    }))
+    })
 }
 
 /// The team `name` of an organisation.

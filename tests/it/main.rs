@@ -5,6 +5,7 @@ mod astra;
 mod crash;
 mod felt;
 mod house;
+mod large;
 mod logs;
 mod native;
 mod oauth;
