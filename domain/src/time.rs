@@ -40,7 +40,7 @@ impl UnixMillis {
 }
 
 /// Whole milliseconds; the most that there are for a longer time.
-fn millis(duration: Duration) -> i64 {
+pub fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use claviger_domain::{
     Error, TokenKind, UnixMillis,
     id::{PrincipalId, TokenId},
+    lifetime::{Beyond, Wish},
     name::TokenTitle,
     scope::Scopes,
     secret::TokenSecret,
@@ -26,6 +27,7 @@ use claviger_store::{
 use crate::{
     app::App,
     caller::{Caller, FreshUser, Origin},
+    lifetimes,
 };
 
 /// A token of this kind that has no lifetime is reckoned with this one where something is said to
@@ -34,7 +36,7 @@ const USUAL_LIFE: Duration = Duration::from_secs(4 * 7 * 24 * 60 * 60);
 
 impl App {
     /// Makes an app token of the caller's. It opens what he may do with repositories; its life is
-    /// the settings'.
+    /// the settings', within the policy of his account.
     ///
     /// # Errors
     /// [`Error::Denied`] when the credential may not change its user.
@@ -65,25 +67,28 @@ impl App {
             created_by_id: Some(caller.principal.id),
             service: None,
             created_at: now,
-            expires_at: life.map(|life| now.plus(life)),
+            expires_at: None,
             scopes: Scopes::registry(),
         };
-        let view = AppToken {
-            id: token.id,
-            title: token.name.clone(),
-            created_at: now,
-            expires_at: token.expires_at,
-            last_used_at: None,
-        };
         let actor = caller.actor(origin);
-        self.db
+        let view = self
+            .db
             .write(move |tx| {
                 let owner = principals::find(tx, &token.principal)?;
                 if owner.is_none_or(|owner| owner.disabled_at.is_some()) {
                     return Err(Error::Unauthenticated);
                 }
+                let wish = Wish::usual(life.map(|life| now.plus(life)));
+                let token = lifetimes::limited(tx, token, wish, Beyond::Shorten)?;
                 tokens::insert(tx, &token, &kept)?;
-                record(tx, now, &actor, "create_app_specific_token", &token.id, &token.name)
+                record(tx, now, &actor, "create_app_specific_token", &token.id, &token.name)?;
+                Ok(AppToken {
+                    id: token.id,
+                    title: token.name,
+                    created_at: now,
+                    expires_at: token.expires_at,
+                    last_used_at: None,
+                })
             })
             .await?;
         Ok((view, secret))

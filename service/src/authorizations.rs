@@ -11,6 +11,7 @@ use std::time::Duration;
 use claviger_domain::{
     BadCredential, Error, TokenKind, UnixMillis,
     id::TokenId,
+    lifetime::{Beyond, Wish},
     name::Description,
     scope::openshift::{AskedScopes, OpenshiftScope},
     secret::TokenSecret,
@@ -30,6 +31,7 @@ use serde_json::json;
 use crate::{
     app::App,
     caller::{Caller, Origin},
+    lifetimes,
     settings::{ScopeTimeout, ScopeTimeouts},
 };
 
@@ -101,13 +103,30 @@ impl ScopeTimeouts {
 
     /// The life of a token with these scopes, in seconds: the shortest of theirs.
     pub(crate) fn life_s(&self, scopes: &AskedScopes, wanted: Life) -> u64 {
-        let lives = || scopes.iter().map(|scope| self.of(scope));
-        let usual = lives().map(|(usual, _)| usual).min().unwrap_or_default();
-        let longest = lives().map(|(_, longest)| longest).min().unwrap_or_default();
+        let (usual, longest) = self.lives_s(scopes);
         match wanted {
             Life::Usual => usual,
             Life::Seconds(wanted) => wanted.min(longest),
         }
+    }
+
+    /// The usual and the longest life of a token with these scopes, in seconds.
+    fn lives_s(&self, scopes: &AskedScopes) -> (u64, u64) {
+        let lives = || scopes.iter().map(|scope| self.of(scope));
+        let usual = lives().map(|(usual, _)| usual).min().unwrap_or_default();
+        let longest = lives().map(|(_, longest)| longest).min().unwrap_or_default();
+        (usual, longest)
+    }
+
+    /// When a token with these scopes, made `now`, is to end.
+    pub(crate) fn wish(&self, scopes: &AskedScopes, wanted: Life, now: UnixMillis) -> Wish {
+        let (usual, longest) = self.lives_s(scopes);
+        let after = |seconds| now.plus(Duration::from_secs(seconds));
+        let asked = match wanted {
+            Life::Usual => None,
+            Life::Seconds(wanted) => Some(after(wanted)),
+        };
+        Wish::usual(Some(after(usual))).asking(asked).within(Some(after(longest)))
     }
 }
 
@@ -170,34 +189,29 @@ impl App {
         let (secret, minted) = self.keys.mint(TokenKind::Authorization, self.chance())?;
         let kept = NewSecret::from(minted);
         let note = new.note.map(|note| note.as_str().to_owned());
-        let authorization = Authorization {
-            id: TokenId::random(self.chance()),
-            identity: caller.principal.name.to_string(),
-            scopes: new.scopes.to_string(),
-            note,
-            created_at: now,
-            expires_at: now.plus(Duration::from_secs(life_s)),
-        };
+        let identity = caller.principal.name.to_string();
+        let wish = self.settings.openshift.scope_timeouts.wish(&new.scopes, new.life, now);
         let token = NewToken {
-            id: authorization.id,
+            id: TokenId::random(self.chance()),
             kind: TokenKind::Authorization,
             account: caller.principal.account,
             principal: caller.principal.id,
-            principal_name: authorization.identity.clone(),
+            principal_name: identity.clone(),
             application: None,
-            name: authorization.note.clone().unwrap_or_default(),
+            name: note.clone().unwrap_or_default(),
             // it outlives the token that it was made with, as upstream
             parent: None,
             minted_by: caller.token(),
-            created_by: authorization.identity.clone(),
+            created_by: identity.clone(),
             created_by_id: Some(caller.principal.id),
             service: None,
             created_at: now,
-            expires_at: Some(authorization.expires_at),
+            expires_at: None,
             scopes: new.scopes.scopes(),
         };
-        let (actor, note) = (caller.actor(origin), authorization.note.clone());
-        self.db
+        let actor = caller.actor(origin);
+        let authorization = self
+            .db
             .write(move |tx| {
                 let owner = principals::find(tx, &token.principal)?;
                 if owner.is_none_or(|owner| owner.disabled_at.is_some()) {
@@ -209,7 +223,16 @@ impl App {
                 {
                     return Err(Error::Unauthenticated);
                 }
-                issue(tx, &actor, &token, &kept, &new.scopes, note.as_deref())
+                let token = lifetimes::limited(tx, token, wish, Beyond::Shorten)?;
+                issue(tx, &actor, &token, &kept, &new.scopes, note.as_deref())?;
+                Ok(Authorization {
+                    id: token.id,
+                    identity,
+                    scopes: new.scopes.to_string(),
+                    note,
+                    created_at: now,
+                    expires_at: token.expires_at.unwrap_or(now),
+                })
             })
             .await?;
         Ok((Shown { authorization, secret: Some(secret) }, true))

@@ -13,10 +13,10 @@ use claviger_domain::{
     Error, TokenKind, UnixMillis,
     access::{NamespaceFacts, Standing, namespace_role},
     id::{AccountId, AssignmentId, PrincipalId, TokenId},
+    lifetime::Beyond,
     redirect::{self, Match},
     role::OrgRole,
     scope::{Caps, QuayScope, Scopes},
-    secret::TokenSecret,
 };
 use claviger_store::{
     Query, Tx,
@@ -34,7 +34,8 @@ use crate::{
     caller::{Caller, Origin},
     facts::About,
     keys::{OpaqueSecret, Purpose},
-    oauth_token::{TOKEN_MS, issue},
+    lifetimes,
+    oauth_token::{self, issue, life_s, usual},
 };
 
 /// How long a code may wait for its exchange: ten minutes.
@@ -109,7 +110,7 @@ pub enum Weighed {
 #[derive(Debug)]
 pub enum Granted {
     /// A token.
-    Token(TokenSecret),
+    Token(oauth_token::Granted),
     /// A code to exchange.
     Code(OpaqueSecret),
 }
@@ -286,8 +287,8 @@ impl App {
         }
         let (secret, minted) = self.keys.mint(TokenKind::Oauth, self.chance())?;
         let (id, kept) = (TokenId::random(self.chance()), NewSecret::from(minted));
-        let refused = self.db.write(move |tx| question.grant_token(tx, id, &kept)).await?;
-        Ok(refused.map_or(Ok(Granted::Token(secret)), Err))
+        let granted = self.db.write(move |tx| question.grant_token(tx, id, &kept)).await?;
+        Ok(granted.map(|life_s| Granted::Token(oauth_token::Granted { secret, life_s })))
     }
 }
 
@@ -333,10 +334,10 @@ impl Question {
         tx: &mut Tx<'_>,
         id: TokenId,
         secret: &NewSecret,
-    ) -> Result<Option<Refusal>, Error> {
+    ) -> Result<Result<i64, Refusal>, Error> {
         let Known { application, org, .. } = match self.judge(tx)? {
             Ok(known) => known,
-            Err(refusal) => return Ok(Some(refusal)),
+            Err(refusal) => return Ok(Err(refusal)),
         };
         let token = NewToken {
             id,
@@ -352,11 +353,12 @@ impl Question {
             created_by_id: self.actor.id,
             service: None,
             created_at: self.now,
-            expires_at: Some(self.now.plus_ms(TOKEN_MS)),
+            expires_at: None,
             scopes: Scopes::quay(QuayScope::parse_set(&self.asked.scope)),
         };
+        let token = lifetimes::limited(tx, token, usual(self.now), Beyond::Shorten)?;
         issue(tx, &self.actor, &application, &org.name, &token, secret)?;
-        Ok(None)
+        Ok(Ok(life_s(&token)))
     }
 
     fn grant_code(&self, tx: &mut Tx<'_>, lookup: &[u8; 32]) -> Result<Option<Refusal>, Error> {

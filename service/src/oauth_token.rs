@@ -6,6 +6,7 @@
 use claviger_domain::{
     Error, TokenKind, UnixMillis,
     id::TokenId,
+    lifetime::{Beyond, Wish},
     scope::{QuayScope, Scopes},
     secret::TokenSecret,
 };
@@ -26,6 +27,7 @@ use crate::{
     applications::{ApplicationText, PublicApplication, owned},
     caller::{Caller, Credential, Origin},
     keys::{KeyedHash, Purpose},
+    lifetimes,
 };
 
 /// How long a token lives unless its maker says otherwise: ten years of 365.25 days, in seconds.
@@ -88,6 +90,25 @@ pub struct Authorization {
     pub scopes: Vec<QuayScope>,
 }
 
+/// A token that an application gets.
+#[derive(Debug)]
+pub struct Granted {
+    /// Its secret.
+    pub secret: TokenSecret,
+    /// How long it lives, in seconds.
+    pub life_s: i64,
+}
+
+/// A token of an application lives for [`TOKEN_SECONDS`], where nothing else is asked.
+pub(crate) fn usual(now: UnixMillis) -> Wish {
+    Wish::usual(Some(now.plus_ms(TOKEN_MS)))
+}
+
+/// How long a new token lives, in seconds.
+pub(crate) fn life_s(token: &NewToken) -> i64 {
+    token.expires_at.map_or(TOKEN_SECONDS, |end| end.since(token.created_at) / 1000)
+}
+
 /// Adds a token of an application, and says so in the audit.
 pub(crate) fn issue(
     tx: &mut Tx<'_>,
@@ -137,7 +158,7 @@ impl App {
         &self,
         exchange: CodeExchange,
         origin: &Origin,
-    ) -> Result<Result<TokenSecret, &'static str>, Error> {
+    ) -> Result<Result<Granted, &'static str>, Error> {
         let client_id = exchange.client_id.clone();
         let found = self.db.read(move |q| Ok(applications::find(q, &client_id)?)).await?;
         let is_proven = |application: &Application| {
@@ -186,14 +207,15 @@ impl App {
                 created_by_id: Some(user.id),
                 service: None,
                 created_at: now,
-                expires_at: Some(now.plus_ms(TOKEN_MS)),
+                expires_at: None,
                 scopes: Scopes::quay(scopes),
             };
+            let token = lifetimes::limited(tx, token, usual(now), Beyond::Shorten)?;
             let actor = Actor { id: Some(user.id), name: user.name, credential: "code", ..nobody };
             issue(tx, &actor, &application, &org.name, &token, &kept)?;
-            Ok(Ok(()))
+            Ok(Ok(life_s(&token)))
         });
-        Ok(outcome.await?.map(|()| secret))
+        Ok(outcome.await?.map(|life_s| Granted { secret, life_s }))
     }
 
     fn last_used_at(&self, token: &OauthToken) -> Option<UnixMillis> {
@@ -235,7 +257,7 @@ impl App {
         let (now, actor, parent) = (self.now(), caller.actor(origin), caller.token());
         let user = caller.principal.clone();
         let (client_id, namespace) = (client_id.to_owned(), admin.name().to_owned());
-        let ms = new.seconds.map_or(TOKEN_MS, |seconds| seconds.saturating_mul(1000));
+        let asked = new.seconds.map(|seconds| now.plus_ms(seconds.saturating_mul(1000)));
         let scopes = new.scopes.clone();
         let token = self
             .db
@@ -245,7 +267,6 @@ impl App {
                     Some(parent) => oauth_tokens::end(tx, parent)?,
                     None => None,
                 };
-                let expires_at = now.plus_ms(ms);
                 let token = NewToken {
                     id,
                     kind: TokenKind::Oauth,
@@ -260,9 +281,11 @@ impl App {
                     created_by_id: Some(user.id),
                     service: None,
                     created_at: now,
-                    expires_at: Some(end.map_or(expires_at, |end| end.min(expires_at))),
+                    expires_at: None,
                     scopes: Scopes::quay(new.scopes),
                 };
+                let wish = usual(now).asking(asked).within(end);
+                let token = lifetimes::limited(tx, token, wish, Beyond::Shorten)?;
                 issue(tx, &actor, &application, &namespace, &token, &kept)?;
                 Ok(token)
             })

@@ -8,6 +8,7 @@ use std::time::Duration;
 use claviger_domain::{
     Error, TokenKind, UnixMillis,
     id::{AccountId, PrincipalId, TokenId},
+    lifetime::{Beyond, Wish},
     name::{Email, Namespace, TokenTitle},
     principal::PrincipalKind,
     scope::{QuayScope, Scopes, openshift::AskedScopes},
@@ -26,6 +27,7 @@ use claviger_store::{
 use crate::{
     app::App,
     authorizations::{self, Life},
+    lifetimes,
     names::Claim,
     oauth_token,
     passwords::Password,
@@ -177,19 +179,11 @@ impl App {
         let (secret, minted) = self.keys.mint(wish.mint.kind(), self.chance())?;
         let kept = NewSecret::from(minted);
         let (id, now) = (TokenId::random(self.chance()), self.now());
-        let usual = match &wish.mint {
-            Mint::Authorization(scopes) => {
-                let asked = wish.life.map_or(Life::Usual, |life| Life::Seconds(life.as_secs()));
-                let timeouts = &self.settings.openshift.scope_timeouts;
-                Some(Duration::from_secs(timeouts.life_s(scopes, asked)))
-            }
-            _ => self.settings.quay.app_specific_token_expiration,
-        };
+        let end = self.program_token_end(&wish, now);
         let service = self.settings.registry.services.first().cloned().unwrap_or_default();
         self.db
             .write(move |tx| {
                 let owner = owner(tx, &wish)?;
-                let expires_at = end(&wish, usual, now);
                 let scopes = match &wish.mint {
                     Mint::Oauth { scopes, .. } => Scopes::quay(scopes.iter().copied()),
                     Mint::Authorization(scopes) => scopes.scopes(),
@@ -210,13 +204,36 @@ impl App {
                     created_by_id: actor.id,
                     service: None,
                     created_at: now,
-                    expires_at,
+                    expires_at: None,
                     scopes,
                 };
+                let token = lifetimes::limited(tx, token, end, Beyond::Refuse)?;
                 insert(tx, &wish.mint, token, &kept, service, &actor)
             })
             .await?;
         Ok(secret)
+    }
+
+    /// When the token is to end: as one that is made through its door, where nothing is asked.
+    fn program_token_end(&self, wish: &ProgramToken, now: UnixMillis) -> Wish {
+        let asked = wish.life.map(|life| now.plus(life));
+        let usual = match &wish.mint {
+            Mint::Authorization(scopes) => {
+                let life = wish.life.map_or(Life::Usual, |life| Life::Seconds(life.as_secs()));
+                return self.settings.openshift.scope_timeouts.wish(scopes, life, now);
+            }
+            Mint::App => {
+                let life = self.settings.quay.app_specific_token_expiration;
+                Wish::usual(life.map(|life| now.plus(life)))
+            }
+            Mint::Oauth { .. } => oauth_token::usual(now),
+            Mint::Api | Mint::Robot => Wish::default(),
+            Mint::Refresh => {
+                let longest = Some(now.plus_ms(REFRESH_LIFE_MS));
+                Wish::usual(longest).within(longest)
+            }
+        };
+        usual.asking(asked)
     }
 }
 
@@ -237,22 +254,6 @@ fn owner(q: &mut dyn Query, wish: &ProgramToken) -> Result<Principal, Error> {
         ));
     }
     Ok(found)
-}
-
-/// When the token ends.
-fn end(wish: &ProgramToken, usual: Option<Duration>, now: UnixMillis) -> Option<UnixMillis> {
-    let asked = wish.life.map(|life| now.plus(life));
-    match wish.mint {
-        // the settings have had their say about what is asked
-        Mint::Authorization(_) => usual.map(|life| now.plus(life)),
-        Mint::App => asked.or(usual.map(|life| now.plus(life))),
-        Mint::Oauth { .. } => asked.or(Some(now.plus_ms(oauth_token::TOKEN_MS))),
-        Mint::Api | Mint::Robot => asked,
-        Mint::Refresh => {
-            let longest = now.plus_ms(REFRESH_LIFE_MS);
-            Some(asked.map_or(longest, |asked| asked.min(longest)))
-        }
-    }
 }
 
 /// Adds the token, and says so in the audit in the words of its door.

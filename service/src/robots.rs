@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use claviger_domain::{
     BadCredential, Conflict, Error, TokenKind, UnixMillis,
     id::{AccountId, PrincipalId, TokenId},
+    lifetime::{Beyond, Wish},
     name::{Description, RobotName},
     principal::PrincipalKind,
     role::OrgRole,
@@ -30,6 +31,7 @@ pub use claviger_store::{robots::Robot, teams::OnRepo};
 use crate::{
     app::App,
     caller::{Caller, Origin},
+    lifetimes,
     minting::Coming,
 };
 
@@ -463,6 +465,8 @@ impl Fresh {
             expires_at: None,
             scopes: Scopes::registry(),
         };
+        // it never ends, save that the policy says so
+        let token = lifetimes::limited(tx, token, Wish::default(), Beyond::Shorten)?;
         self.coming.make_way(tx, now)?;
         Ok(tokens::insert(tx, &token, &self.coming.secret)?)
     }

@@ -17,6 +17,7 @@ pub mod grants;
 pub mod installation;
 pub mod key_generations;
 pub mod labels;
+pub mod lifetimes;
 pub mod logs;
 pub mod migrate;
 pub mod names;
@@ -63,6 +64,7 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
         ("installation", installation::ALL),
         ("key_generations", key_generations::ALL),
         ("labels", labels::ALL),
+        ("lifetimes", lifetimes::ALL),
         ("logs", logs::ALL),
         ("migrate", migrate::ALL),
         ("names", names::ALL),

@@ -104,7 +104,7 @@ impl TestApp {
 }
 
 /// The tables that say who may do what.
-const TABLES: [Stmt; 15] = [
+const TABLES: [Stmt; 16] = [
     Stmt::same("SELECT * FROM principal ORDER BY seq"),
     Stmt::same("SELECT * FROM team ORDER BY seq"),
     Stmt::same("SELECT * FROM team_member ORDER BY seq"),
@@ -120,6 +120,7 @@ const TABLES: [Stmt; 15] = [
     Stmt::same("SELECT * FROM openshift_authorization ORDER BY token_id"),
     Stmt::same("SELECT * FROM secret ORDER BY lookup"),
     Stmt::same("SELECT * FROM name_tombstone ORDER BY name"),
+    Stmt::same("SELECT * FROM lifetime_policy ORDER BY account_id, kind"),
 ];
 
 /// The master keys of a test, in memory.

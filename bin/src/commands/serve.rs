@@ -152,7 +152,11 @@ fn chores(desk: &Desk) -> JoinSet<()> {
     let app = Arc::clone(&desk.app);
     chores.spawn(every(MINUTE, "last uses could not be written", move || {
         let app = Arc::clone(&app);
-        async move { app.flush_activity().await.map(drop) }
+        async move {
+            app.flush_activity().await?;
+            // only now it is known which tokens are idle
+            app.end_idle_tokens().await.map(drop)
+        }
     }));
     let app = Arc::clone(&desk.app);
     chores.spawn(every(SECOND, "decisions could not be written to the audit", move || {

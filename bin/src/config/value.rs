@@ -3,6 +3,7 @@
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use claviger_domain::{
+    duration,
     name::{Namespace, RobotName},
     secret::Prefix,
 };
@@ -111,33 +112,12 @@ fn parse_digits<T: FromStr>(text: &str) -> Option<T> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
-const WEEK: u64 = 7 * 86_400;
-const UNITS: [(char, u64); 5] = [('w', WEEK), ('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
-/// A hundred years, so that no instant leaves the calendar.
-const LONGEST: u64 = 5200 * WEEK;
-
 /// A duration such as `30s`, `10m`, `12h`, `31d` or `4w`.
 ///
 /// # Errors
 /// What it must look like.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let form = || "must be a duration such as `30s`, `10m`, `12h`, `31d` or `4w`".to_owned();
-    let split = |(unit, seconds): &(char, u64)| Some((text.strip_suffix(*unit)?, *seconds));
-    let (number, seconds) = UNITS.iter().find_map(split).ok_or_else(form)?;
-    parse_digits::<u64>(number)
-        .ok_or_else(form)?
-        .checked_mul(seconds)
-        .filter(|seconds| *seconds <= LONGEST)
-        .map(Duration::from_secs)
-        .ok_or_else(|| "must be at most 5200w".to_owned())
-}
-
-/// The duration in the largest unit that gives a whole number.
-fn show_duration(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let fits = |(_, unit): &&(char, u64)| seconds > 0 && seconds.is_multiple_of(*unit);
-    let (unit, length) = UNITS.iter().find(fits).unwrap_or(&('s', 1));
-    format!("{}{unit}", seconds / length)
+    duration::parse(text).map_err(|problem| problem.to_string())
 }
 
 impl Value for Duration {
@@ -147,7 +127,7 @@ impl Value for Duration {
     }
 
     fn show(&self) -> String {
-        quoted(&show_duration(*self))
+        quoted(&duration::show(*self))
     }
 }
 
@@ -370,7 +350,7 @@ impl Value for ScopeTimeouts {
 
     fn show(&self) -> String {
         let show = |t: &ScopeTimeout| {
-            format!("{}={}|{}", t.scope, show_duration(t.default), show_duration(t.max))
+            format!("{}={}|{}", t.scope, duration::show(t.default), duration::show(t.max))
         };
         quoted(&self.0.iter().map(show).collect::<Vec<_>>().join(", "))
     }

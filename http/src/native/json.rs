@@ -22,6 +22,24 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
+/// A whole list, or one page of it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Listed<T> {
+    items: Vec<T>,
+    metadata: Metadata,
+}
+
+/// What is said of a list beside its items.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Metadata {}
+
+impl<T> Listed<T> {
+    /// A whole list.
+    pub(crate) fn all(items: Vec<T>) -> Json<Self> {
+        Json(Self { items, metadata: Metadata::default() })
+    }
+}
+
 /// `value` as JSON. Our answers have text for keys, so nothing can be wrong with them.
 pub(super) fn to_vec(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()

@@ -3,11 +3,14 @@
 //!
 //! Who gets in: [`gate`]. Described in `docs/doors/native.md`.
 
-#[expect(dead_code, reason = "the routes that change something come next")]
+#[expect(dead_code, reason = "the token routes come next")]
 mod body;
+mod etag;
 #[expect(dead_code, reason = "likewise")]
 mod gate;
 mod json;
+mod lifetimes;
+mod path;
 #[expect(dead_code, reason = "likewise")]
 mod problem;
 mod whoami;
@@ -30,7 +33,7 @@ fn none() -> Routes<Arc<App>> {
 
 /// Everything that this door answers.
 fn routes() -> Routes<Arc<App>> {
-    none().and(whoami::routes())
+    none().and(whoami::routes()).and(lifetimes::routes())
 }
 
 /// The door.

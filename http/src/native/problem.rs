@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use claviger_domain::Error;
+use claviger_domain::{Conflict, Error};
 use http::{
     HeaderValue, Method, StatusCode,
     header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
@@ -178,6 +178,12 @@ impl Problem {
         Self { flaws, ..Self::new(StatusCode::BAD_REQUEST, "invalid_query", detail) }
     }
 
+    /// 400: a header is not understood.
+    pub(crate) fn header(flaws: Vec<Flaw>) -> Self {
+        let detail = "a header is not understood";
+        Self { flaws, ..Self::new(StatusCode::BAD_REQUEST, "invalid_header", detail) }
+    }
+
     /// 422: the body is understood and breaks rules.
     pub(crate) fn invalid(flaws: Vec<Flaw>) -> Self {
         let detail = match flaws.as_slice() {
@@ -190,12 +196,6 @@ impl Problem {
     /// 500, which says nothing of its cause.
     pub(super) fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here")
-    }
-
-    /// The same with what is wrong in each place.
-    #[must_use]
-    pub(crate) fn with(self, flaws: Vec<Flaw>) -> Self {
-        Self { flaws, ..self }
     }
 }
 
@@ -222,6 +222,7 @@ impl From<Error> for Problem {
             Error::Invalid { field, problem } => {
                 Self::invalid(vec![Flaw::member(*field, problem.as_str())])
             }
+            Error::Conflict(Conflict::Changed) => Self::precondition(),
             Error::Conflict(conflict) => {
                 Self::new(StatusCode::CONFLICT, "conflict", conflict.to_string())
             }

@@ -10,7 +10,6 @@ use claviger_service::{
     applications::PublicApplication,
     oauth_assign::Offered,
     oauth_authorize::{Asked, Granted, Refusal as Refused, Weighed},
-    oauth_token::TOKEN_SECONDS,
 };
 use http::{
     HeaderValue, Method, StatusCode,
@@ -96,7 +95,7 @@ async fn grant(
     let (uri, scope) = (&asked.redirect_uri, &asked.scope);
     let location = match coming.app.authorize(user, asked, &coming.origin).await? {
         Ok(Granted::Token(token)) => {
-            location::with_token(uri, scope, state, token.expose(), TOKEN_SECONDS)
+            location::with_token(uri, scope, state, token.secret.expose(), token.life_s)
         }
         Ok(Granted::Code(code)) => location::with_code(uri, scope, state, code.expose()),
         Err(Refused::Told(word)) => location::with_error(uri, word),

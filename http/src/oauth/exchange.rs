@@ -2,7 +2,7 @@
 //! other origins may call: the code and the secret are their own, no cookie counts.
 
 use axum::response::{IntoResponse, Response};
-use claviger_service::oauth_token::{CodeExchange, TOKEN_SECONDS};
+use claviger_service::oauth_token::CodeExchange;
 use http::{
     HeaderMap, HeaderValue,
     header::{
@@ -70,12 +70,12 @@ async fn exchange(coming: &Coming) -> Result<Reply, Refusal> {
         code: sent.text("code"),
         scope: sent.text("scope"),
     };
-    let token = coming.app.exchange_code(exchange, &coming.origin).await?;
-    let token = token.map_err(Refusal::Word)?;
+    let granted = coming.app.exchange_code(exchange, &coming.origin).await?;
+    let granted = granted.map_err(Refusal::Word)?;
     Ok(Reply {
-        access_token: token.expose().to_owned(),
+        access_token: granted.secret.expose().to_owned(),
         token_type: "Bearer",
-        expires_in: TOKEN_SECONDS,
+        expires_in: granted.life_s,
         refresh_token: None,
     })
 }

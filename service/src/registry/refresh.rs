@@ -7,7 +7,11 @@
 //! Source: distribution `docs/content/spec/auth/oauth.md`; `SECURITY.md` section 2.
 
 use claviger_domain::{
-    BadCredential, Error, TokenKind, UnixMillis, id::TokenId, scope::Scopes, secret::TokenSecret,
+    BadCredential, Error, TokenKind, UnixMillis,
+    id::TokenId,
+    lifetime::{Beyond, Wish},
+    scope::Scopes,
+    secret::TokenSecret,
 };
 use claviger_store::{
     Tx,
@@ -19,6 +23,7 @@ use claviger_store::{
 use crate::{
     app::App,
     caller::{Caller, Credential, Origin},
+    lifetimes,
     settings::RegistryState,
 };
 
@@ -87,14 +92,15 @@ impl App {
             created_by_id: Some(caller.principal.id),
             service: Some(service.to_owned()),
             created_at: now,
-            expires_at: Some(now.plus_ms(LIFE_MS)),
+            expires_at: None,
             scopes,
         };
         let (actor, epoch) = (caller.actor(origin), caller.principal.session_epoch);
         self.db
             .write(move |tx| {
-                let expires_at = ends_with(tx, &token, epoch)?;
-                let token = NewToken { expires_at: Some(expires_at), ..token };
+                let end = Some(ends_with(tx, &token, epoch)?);
+                let wish = Wish::usual(end).within(end);
+                let token = lifetimes::limited(tx, token, wish, Beyond::Shorten)?;
                 tokens::insert(tx, &token, &kept)?;
                 let id = token.id.to_string();
                 let act = Act::done("create_refresh_token", "token", &token.name)

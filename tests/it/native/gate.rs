@@ -1,40 +1,16 @@
 //! Who gets in, and how everybody else is refused.
 
-use claviger_service::Settings;
-use claviger_tests::{
-    answer::Answer,
-    app::TestApp,
-    case::{seed, settings},
-    scratch::Engine,
-    visitor::Visitor,
-};
+use claviger_tests::{app::TestApp, case::seed, scratch::Engine, visitor::Visitor};
 use http::Method;
-use serde_json::{Map, json};
+use serde_json::json;
+
+use super::{code, test_settings};
 
 const WHOAMI: &str = "/claviger/v1/whoami";
 
-fn with(pairs: serde_json::Value) -> Settings {
-    let pairs: Map<_, _> = pairs.as_object().expect("settings").clone();
-    settings::of(&pairs, &seed::read())
-}
-
-/// The code of a refusal, which must be a problem in every respect.
-fn code(answer: &Answer) -> String {
-    let body = answer.json();
-    assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{body}");
-    assert_eq!(answer.header("cache-control"), Some("no-store"), "{body}");
-    assert_eq!(answer.header("access-control-allow-origin"), None, "{body}");
-    assert_eq!(body["status"], answer.status.as_u16(), "{body}");
-    assert_eq!(answer.status == 401, answer.header("www-authenticate").is_some(), "{body}");
-    for member in ["type", "title", "detail", "code"] {
-        assert!(body[member].is_string(), "{body}");
-    }
-    body["code"].as_str().expect("a code").to_owned()
-}
-
 claviger_tests::both! {
     async fn sessions_and_the_tokens_of_the_table_open_the_door_and_no_others(engine: Engine) {
-        let (app, secrets) = TestApp::seeded(engine, with(json!({}))).await;
+        let (app, secrets) = TestApp::seeded(engine, test_settings()).await;
         let alice = Visitor::sign_in(&app, "devtable", "password").await;
         let me = alice.get(WHOAMI).await;
         assert_eq!(me.status, 200);
@@ -71,7 +47,7 @@ claviger_tests::both! {
 
 #[tokio::test]
 async fn refusals_of_the_porch_are_problems_too() {
-    let (app, _) = TestApp::seeded(Engine::Sqlite, with(json!({}))).await;
+    let (app, _) = TestApp::seeded(Engine::Sqlite, test_settings()).await;
     let alice = Visitor::sign_in(&app, "devtable", "password").await;
     assert_eq!(code(&alice.get("/claviger/v1/nope").await), "no_such_path");
     assert_eq!(code(&alice.get("/claviger/v1").await), "no_such_path");

@@ -175,6 +175,8 @@ fn existing(name: &str, template: &str) -> &'static str {
         "robot" | "shortname" | "robot_shortname" if template.contains("/user/") => "dtrobot",
         "robot" | "shortname" | "robot_shortname" => "coolrobot",
         "client" | "client_id" => "deadbeef",
+        "kind" if template.starts_with("/claviger/") => "app",
+        "account" if template.starts_with("/claviger/") => "00000000-0000-4000-8000-000000000001",
         "uuid" | "token" | "token_uuid" if template.contains("apptoken") => {
             "00000000-0000-4000-8000-0000000d0001"
         }
