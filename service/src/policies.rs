@@ -1,4 +1,4 @@
-//! Lifetime policies: everybody sees those of his account, and superusers set them.
+//! Lifetime policies: everybody sees those of his account, and its owners set them.
 //!
 //! Not here: what a policy does to tokens (`crate::lifetimes`).
 
@@ -85,15 +85,22 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] for an account that he may not know of; [`Error::Denied`].
-    pub fn permit_policy(&self, by: FreshUser, on: PolicyFor) -> Result<PolicyPermit, Error> {
+    pub async fn permit_policy(&self, by: FreshUser, on: PolicyFor) -> Result<PolicyPermit, Error> {
         let caller = by.caller();
-        if is_superuser(caller) {
-            Ok(PolicyPermit { by, on })
-        } else if on.account == caller.principal.account {
-            Err(Error::denied("set the lifetime policies of", on.account.as_str()))
-        } else {
-            Err(Error::NotFound("account"))
+        let foreign = on.account != caller.principal.account;
+        if foreign && !is_superuser(caller) {
+            return Err(Error::NotFound("account"));
         }
+        // a token for one's own user says nothing of the account
+        if !caller.caps.superuser {
+            return Err(Error::denied("administer", on.account.as_str()));
+        }
+        match self.resident(caller, on.account).await {
+            // a superuser is an owner in each account that there is
+            Err(Error::Denied { .. }) if foreign => return Err(Error::NotFound("account")),
+            resident => resident?.must_be_owner()?,
+        }
+        Ok(PolicyPermit { by, on })
     }
 
     /// Sets a policy in the place of the one that was there. It holds for tokens made from its

@@ -90,7 +90,7 @@ async fn set(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let permit = call.app.permit_policy(call.fresh()?, named(&of)?)?;
+    let permit = call.app.permit_policy(call.fresh()?, named(&of)?).await?;
     let seen = etag::seen(&headers)?;
     let mut members = body.members()?;
     let rules = LifetimePolicy {
@@ -109,7 +109,7 @@ async fn remove(
     Named(of): Named<(String, String)>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let permit = call.app.permit_policy(call.fresh()?, named(&of)?)?;
+    let permit = call.app.permit_policy(call.fresh()?, named(&of)?).await?;
     let seen = etag::seen(&headers)?;
     call.app.remove_lifetime_policy(&permit, seen, &call.origin).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -37,8 +37,8 @@ async fn ends_in_days(app: &TestApp, kind: &'static str) -> Option<i64> {
 }
 
 claviger_tests::both! {
-    async fn policies_are_set_by_superusers_and_seen_by_their_account(engine: Engine) {
-        let (app, _) = TestApp::seeded(engine, test_settings()).await;
+    async fn policies_are_set_by_owners_and_seen_by_their_account(engine: Engine) {
+        let (app, secrets) = TestApp::seeded(engine, test_settings()).await;
         let admin = Visitor::sign_in(&app, "devtable", "password").await;
         let other = Visitor::sign_in(&app, "freshuser", "password").await;
         let account = account(&admin).await;
@@ -89,6 +89,16 @@ claviger_tests::both! {
             assert_eq!(code(&admin.get(&path).await), "not_found");
         }
         assert_eq!(code(&other.delete(&path).await), "forbidden");
+
+        // a token for one's own user alone is not the superuser, and an owner of the account may
+        let token = secrets.ours("tdevuadminxxxxxxxxxxSnimdauved9999999999");
+        let own = Visitor::bearer(&app, &token);
+        assert_eq!(code(&own.put(&path, json!({})).await), "forbidden");
+        let id = other.get("/claviger/v1/whoami").await.json()["id"].as_str().expect("an id").to_owned();
+        let raise = Stmt::same("UPDATE role_binding SET role = 'owner' WHERE principal_id = $1");
+        app.db.write(move |tx| Ok(tx.execute(&raise, &[(&id).into()])?)).await.expect("raised");
+        assert_eq!(other.put(&path, json!({"maximumLifetime": "20d"})).await.status, 200);
+        assert_eq!(code(&other.put(&nowhere, json!({})).await), "not_found");
         assert_eq!(admin.delete(&path).await.status, 204);
         assert_eq!(code(&admin.delete(&path).await), "not_found");
     }
