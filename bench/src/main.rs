@@ -23,9 +23,10 @@ mod table;
 mod world;
 mod yardstick;
 
-use std::path::PathBuf;
+use std::{alloc::System, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use crate::{
     process::Binary,
@@ -33,6 +34,10 @@ use crate::{
     table::Table,
     world::{Size, World},
 };
+
+/// The system's allocator, counting.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 

@@ -39,6 +39,20 @@ impl Bench {
     }
 }
 
+/// What both say; whoever goes first in one round goes last in the next.
+fn in_turn<F, Y>(
+    round: usize,
+    figure: impl FnOnce() -> crate::Outcome<F>,
+    yardstick: impl FnOnce() -> crate::Outcome<Y>,
+) -> crate::Outcome<(F, Y)> {
+    if round.is_multiple_of(2) {
+        let yardstick = yardstick()?;
+        Ok((figure()?, yardstick))
+    } else {
+        Ok((figure()?, yardstick()?))
+    }
+}
+
 /// A number from 0 to `end`, spread evenly and the same in every run.
 fn spread(number: usize, end: usize) -> usize {
     let mut z = (number as u64).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);

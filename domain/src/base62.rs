@@ -9,13 +9,23 @@ const GROUP_VALUE: u64 = 62u64.pow(10);
 /// Room for 320 bits, the lowest first.
 type Limbs = [u64; 5];
 
-fn digit(character: u8) -> Option<u64> {
-    match character {
-        b'0'..=b'9' => Some(u64::from(character - b'0')),
-        b'A'..=b'Z' => Some(u64::from(character - b'A') + 10),
-        b'a'..=b'z' => Some(u64::from(character - b'a') + 36),
-        _ => None,
+/// What [`DIGITS`] holds for what is no digit.
+const NONE: u8 = 0xff;
+/// The value of each character.
+#[expect(clippy::indexing_slicing, reason = "a byte is below 256, and it is compiled away")]
+const DIGITS: [u8; 256] = {
+    let mut digits = [NONE; 256];
+    let (mut rest, mut value): (&[u8], u8) = (ALPHABET, 0);
+    while let [first, more @ ..] = rest {
+        digits[*first as usize] = value;
+        (rest, value) = (more, value + 1);
     }
+    digits
+};
+
+fn digit(character: u8) -> Option<u64> {
+    let digit = DIGITS.get(usize::from(character)).copied().filter(|digit| *digit != NONE);
+    digit.map(u64::from)
 }
 
 fn character(digit: u64) -> u8 {

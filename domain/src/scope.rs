@@ -8,6 +8,8 @@
 
 pub mod openshift;
 
+use std::sync::Arc;
+
 use self::openshift::OpenshiftScope;
 use crate::role::{OrgRole, Role, words};
 
@@ -34,9 +36,19 @@ pub struct Scope {
     pub word: Box<str>,
 }
 
-/// The scopes of a token; sorted, without repetition.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scopes(Box<[Scope]>);
+/// The scopes of a token; sorted, without repetition. Cheap to clone, and what they amount to is
+/// known from the beginning: every request asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scopes {
+    all: Arc<[Scope]>,
+    caps: Caps,
+}
+
+impl Default for Scopes {
+    fn default() -> Self {
+        Self::new([])
+    }
+}
 
 impl Scopes {
     /// The scope of app, robot and refresh tokens: all that the principal may do with
@@ -54,7 +66,7 @@ impl Scopes {
         let mut scopes: Vec<_> = scopes.into_iter().collect();
         scopes.sort();
         scopes.dedup();
-        Self(scopes.into())
+        Self { caps: caps(&scopes), all: scopes.into() }
     }
 
     /// The one scope of app, robot and refresh tokens.
@@ -80,41 +92,45 @@ impl Scopes {
 
     /// Each scope.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
-        self.0.iter()
+        self.all.iter()
     }
 
     /// Whether there is none, and so no right.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// Whether `word` of `dialect` is among them.
     pub fn has(&self, dialect: Dialect, word: &str) -> bool {
-        self.0.iter().any(|s| s.dialect == dialect && &*s.word == word)
+        self.all.iter().any(|s| s.dialect == dialect && &*s.word == word)
     }
 
     /// What they amount to. One unknown word of Quay's makes its whole set empty, as upstream.
-    pub fn caps(&self) -> Caps {
-        let mut caps = Caps::NONE;
-        for scope in &self.0 {
-            match (scope.dialect, &*scope.word) {
-                (Dialect::Native, Self::REGISTRY) => caps.raise(Caps::REGISTRY),
-                (Dialect::Native, Self::DECIDE) => caps.decide = true,
-                (Dialect::Native, Self::USER) => caps.user = UserCap::Admin,
-                (Dialect::Quay, word) => match word.parse::<QuayScope>() {
-                    Ok(word) => caps.raise(word.caps()),
-                    Err(_) => return Caps::NONE,
-                },
-                (Dialect::Openshift, word) => {
-                    if let Ok(word) = word.parse::<OpenshiftScope>() {
-                        caps.raise(word.caps());
-                    }
-                }
-                (Dialect::Native | Dialect::Astra, _) => {}
-            }
-        }
-        caps
+    pub const fn caps(&self) -> Caps {
+        self.caps
     }
+}
+
+fn caps(scopes: &[Scope]) -> Caps {
+    let mut caps = Caps::NONE;
+    for scope in scopes {
+        match (scope.dialect, &*scope.word) {
+            (Dialect::Native, Scopes::REGISTRY) => caps.raise(Caps::REGISTRY),
+            (Dialect::Native, Scopes::DECIDE) => caps.decide = true,
+            (Dialect::Native, Scopes::USER) => caps.user = UserCap::Admin,
+            (Dialect::Quay, word) => match word.parse::<QuayScope>() {
+                Ok(word) => caps.raise(word.caps()),
+                Err(_) => return Caps::NONE,
+            },
+            (Dialect::Openshift, word) => {
+                if let Ok(word) = word.parse::<OpenshiftScope>() {
+                    caps.raise(word.caps());
+                }
+            }
+            (Dialect::Native | Dialect::Astra, _) => {}
+        }
+    }
+    caps
 }
 
 words! {

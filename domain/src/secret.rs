@@ -292,7 +292,7 @@ impl ParsedSecret {
         }
         let (prefix, kind) = Self::head(head, prefixes).ok_or(SecretError::Foreign)?;
         let (before, check) = text.split_at_checked(text.len() - CHECK_CHARS).unwrap_or_default();
-        if checksum(before) != check.as_bytes() {
+        if base62::decode(check.as_bytes()) != Some(crc32(before)) {
             return Err(SecretError::Damaged);
         }
         let (body, _) = tail.split_at_checked(BODY_CHARS).unwrap_or_default();
@@ -346,8 +346,13 @@ impl fmt::Debug for ParsedSecret {
 }
 
 /// The CRC-32 (as zip and png have it) of `text`.
+fn crc32(text: &str) -> [u8; 4] {
+    crc32fast::hash(text.as_bytes()).to_be_bytes()
+}
+
+/// The same, as it stands at the end of a secret.
 fn checksum(text: &str) -> [u8; CHECK_CHARS] {
-    base62::encode(&crc32fast::hash(text.as_bytes()).to_be_bytes())
+    base62::encode(&crc32(text))
 }
 
 #[cfg(test)]

@@ -13,8 +13,9 @@ use crate::{app::App, facts::Lookup};
 
 /// Enough parts that requests on a few cores rarely meet in one.
 const PARTS: usize = 32;
-/// How many tokens are noted at the most between two flushes; more are left out.
-const MOST_IN_PART: usize = 32_768;
+/// How many tokens are noted at the most between two flushes, in all parts 131,072: what the writer
+/// can write within a minute without being in the way of others. More are left out until the next.
+const MOST_IN_PART: usize = 4_096;
 
 /// One use of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +26,20 @@ pub struct Use {
     pub address: Option<IpAddr>,
 }
 
-/// The last use of each token through each of its secrets; nearly always there is one.
-type Uses = HashMap<TokenId, Vec<(Lookup, Use)>>;
+/// The last use of a token through each of its secrets; nearly always there is one.
+struct Noted {
+    first: (Lookup, Use),
+    more: Vec<(Lookup, Use)>,
+}
+
+impl Noted {
+    fn all(&self) -> impl Iterator<Item = &(Lookup, Use)> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+}
+
+// ids are ours and random, so nobody can make them meet
+type Uses = HashMap<TokenId, Noted, foldhash::fast::RandomState>;
 
 /// What was used since the last flush.
 pub struct Activity(Vec<Mutex<Uses>>);
@@ -54,21 +67,22 @@ impl Activity {
     /// A token was used through the secret with this lookup key.
     pub fn used(&self, id: TokenId, lookup: &Lookup, at: UnixMillis, address: Option<IpAddr>) {
         let Some(mut uses) = self.part(&id) else { return };
-        if uses.len() >= MOST_IN_PART && !uses.contains_key(&id) {
-            return;
-        }
-        let secrets = uses.entry(id).or_default();
         let last = Use { at, address };
-        match secrets.iter_mut().find(|(known, _)| known == lookup) {
-            Some((_, known)) => *known = last,
-            None => secrets.push((*lookup, last)),
+        if let Some(noted) = uses.get_mut(&id) {
+            let Noted { first, more } = noted;
+            match std::iter::once(first).chain(&mut *more).find(|(known, _)| known == lookup) {
+                Some((_, known)) => *known = last,
+                None => more.push((*lookup, last)),
+            }
+        } else if uses.len() < MOST_IN_PART {
+            uses.insert(id, Noted { first: (*lookup, last), more: Vec::new() });
         }
     }
 
     /// The last use that is not written yet.
     pub fn pending(&self, id: &TokenId) -> Option<Use> {
         let uses = self.part(id)?;
-        uses.get(id)?.iter().map(|(_, last)| *last).max_by_key(|last| last.at)
+        uses.get(id)?.all().map(|(_, last)| *last).max_by_key(|last| last.at)
     }
 
     /// Takes everything out, in the order of ids.
@@ -76,8 +90,8 @@ impl Activity {
         let mut all = Vec::new();
         for part in &self.0 {
             let uses = std::mem::take(&mut *part.lock().unwrap_or_else(PoisonError::into_inner));
-            for (id, secrets) in uses {
-                all.extend(secrets.into_iter().map(|(lookup, last)| (id, lookup, last)));
+            for (id, noted) in uses {
+                all.extend(noted.all().map(|(lookup, last)| (id, *lookup, *last)));
             }
         }
         all.sort_unstable_by_key(|(id, ..)| *id);

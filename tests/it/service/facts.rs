@@ -1,11 +1,12 @@
-//! What is remembered says the same as what is stored, in the process that changes it and in
-//! another one beside it, after every change of a random world.
+//! What is remembered says the same as what is stored, and as a naive evaluator says from the rows,
+//! in the process that changes it and in another one beside it, after every change of a random
+//! world. `scripts/soak` does the same for a million decisions.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use claviger_domain::{
     Error,
-    access::{Grantee, decide, namespace_role},
+    access::{Grantee, decide},
     id::{AccountId, PrincipalId, RepoId, TeamId},
     name::RepoName,
     principal::{PrincipalFacts, PrincipalKind},
@@ -22,10 +23,12 @@ use claviger_store::{
 };
 use claviger_tests::{app::TestApp, both, stands::SeededChance};
 
+use super::naive::Rows;
+
 const USERS: [&str; 4] = ["ann", "bob", "cid", "acme+ci"];
 const TEAMS: [&str; 3] = ["owners", "makers", "readers"];
 const REPOS: [&str; 4] = ["acme/app", "acme/lib", "ann/own", "acme/gone"];
-const ROUNDS: usize = 120;
+const DECISIONS: usize = 16_000;
 
 const ACCOUNT: Stmt = Stmt::same("SELECT id FROM account LIMIT 1");
 
@@ -117,6 +120,23 @@ fn change(tx: &mut Tx<'_>, chance: &SeededChance) -> Result<(), Error> {
     Ok(())
 }
 
+/// How many decisions are compared.
+fn decisions() -> usize {
+    #[expect(clippy::disallowed_methods, reason = "the tests' own variable")]
+    let asked = std::env::var("SOAK_DECISIONS");
+    asked.map_or(DECISIONS, |count| count.parse().expect("a number"))
+}
+
+/// What everybody may do with everything, as the rows have it.
+fn naive(rows: &Rows) -> Vec<String> {
+    let pairs = USERS.iter().flat_map(|who| REPOS.iter().map(move |repo| (who, repo)));
+    pairs.map(|(who, repo)| line(who, repo, rows.may(who, repo))).collect()
+}
+
+fn line(who: &str, repo: &str, may: Option<BTreeSet<&'static str>>) -> String {
+    format!("{who} {repo}: {may:?}")
+}
+
 /// What everybody may do with everything, as `app` sees it.
 async fn verdicts(app: &App, who: &[Arc<PrincipalFacts>]) -> Vec<String> {
     let mut all = Vec::new();
@@ -134,10 +154,9 @@ async fn verdicts(app: &App, who: &[Arc<PrincipalFacts>]) -> Vec<String> {
             let asker = gathered.asker();
             let may = gathered.acl.as_ref().map(|acl| {
                 let may = Action::ALL.iter().filter(|action| decide(&asker, acl, **action));
-                may.map(|action| action.as_str()).collect::<Vec<_>>()
+                may.map(|action| action.as_str()).collect()
             });
-            let in_namespace = gathered.namespace.map(|space| namespace_role(&asker, space));
-            all.push(format!("{} {repo}: {may:?} {in_namespace:?}", principal.name));
+            all.push(line(&principal.name, repo, may));
         }
     }
     all
@@ -172,10 +191,13 @@ both! {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let chance = Arc::new(SeededChance::new(7));
-        for round in 0..ROUNDS {
+        // each verdict is compared three times: not remembered, remembered, remembered elsewhere
+        let each = 3 * USERS.len() * REPOS.len() * Action::ALL.len();
+        for round in 0..decisions().div_ceil(each) {
             let dice = Arc::clone(&chance);
             here.db.write(move |tx| change(tx, &dice)).await.unwrap();
-            let truth = verdicts(&stored, &who).await;
+            let truth = naive(&here.db.read(Rows::read).await.unwrap());
+            assert_eq!(verdicts(&stored, &who).await, truth, "stored, round {round}");
             assert_eq!(verdicts(&here.app, &who).await, truth, "here, round {round}");
             here.app.wait_for_servers().await.unwrap();
             assert_eq!(verdicts(&beside, &who).await, truth, "beside, round {round}");

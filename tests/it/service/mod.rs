@@ -1,2 +1,4 @@
 mod decisions;
 mod facts;
+mod naive;
+mod read_only;
