@@ -25,7 +25,9 @@ use crate::{
     scope::Caps,
 };
 
-pub use self::why::{Answer, Bar, Missing, OrgAnswer, OrgReason, explain, explain_org, may_act};
+pub use self::why::{
+    Answer, Bar, Case, Missing, OrgAnswer, OrgReason, explain, explain_org, may_act,
+};
 
 /// Whom a permission was given to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -152,6 +152,13 @@ impl RepoName {
         Ok(Self(format!("{namespace}/{path}").into()))
     }
 
+    /// Whether `text` is the full name of a repository.
+    pub fn is_one(text: &str) -> bool {
+        text.split_once('/').is_some_and(|(namespace, path)| {
+            check_name(namespace).is_ok() && check_repo_path(path).is_ok()
+        })
+    }
+
     /// The namespace it belongs to.
     pub fn namespace(&self) -> &str {
         self.0.split_once('/').map_or("", |(namespace, _)| namespace)
@@ -272,8 +279,10 @@ mod tests {
     fn repository_names_may_be_nested() {
         let name: RepoName = "acme/team/app_1.x".parse().unwrap();
         assert_eq!((name.namespace(), name.path()), ("acme", "team/app_1.x"));
+        assert!(RepoName::is_one("acme/team/app_1.x"));
         for bad in ["acme", "acme/", "acme/-x", "acme/a//b", "acme/A", "acme/../x", "Acme/x"] {
             assert!(bad.parse::<RepoName>().is_err(), "{bad}");
+            assert!(!RepoName::is_one(bad), "{bad}");
         }
         assert!(format!("acme/{}", "x".repeat(255)).parse::<RepoName>().is_ok());
         assert!(format!("acme/{}", "x".repeat(256)).parse::<RepoName>().is_err());

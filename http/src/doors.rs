@@ -6,7 +6,7 @@ use claviger_domain::Chance;
 use claviger_service::{App, settings::MetricsListen};
 
 use crate::{
-    Porch, Site, astra,
+    Porch, Site, access, astra,
     health::{self, MetricsFor, Ready},
     metrics::Metrics,
     native, numbers, oauth, openshift, quay, registry,
@@ -28,6 +28,7 @@ pub fn site(app: &Arc<App>, chance: Arc<dyn Chance>, metrics: &Arc<Metrics>) -> 
         openshift::door(app, &porch),
         native::door(app, &porch),
         astra::door(app, &porch),
+        access::door(app, &porch),
         health::door(&porch, ready(app), metrics_for),
         oauth::no_door(&porch),
     ])

@@ -4,6 +4,7 @@
 //! client address, limits, headers, one log line) and then its door, which alone decides the order
 //! of checks and the words. Nothing here knows the store.
 
+pub mod access;
 pub mod astra;
 pub mod client_ip;
 pub mod cross_site;
@@ -23,6 +24,7 @@ pub mod quay;
 pub mod registry;
 pub mod routes;
 pub mod server;
+mod told;
 
 pub use origin::Visit;
 pub use porch::Porch;

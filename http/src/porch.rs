@@ -96,6 +96,8 @@ pub(crate) async fn enter(
         ended: None,
     };
     request.extensions_mut().insert(visit.clone());
+    let given = request.headers().get(REQUEST_ID).filter(|_| entry.face.echoes_request_id());
+    let given = given.cloned();
 
     let too_large = announced(request.headers()).is_some_and(|size| size > porch.body_limit);
     let waits = request.headers().contains_key(EXPECT);
@@ -113,9 +115,8 @@ pub(crate) async fn enter(
 
     let mut response = entry.face.finish(response);
     complete(response.headers_mut());
-    if let Ok(id) = HeaderValue::from_str(visit.request_id().as_str()) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
+    let ours = || HeaderValue::from_str(visit.request_id().as_str()).ok();
+    response.headers_mut().extend(given.or_else(ours).map(|id| (REQUEST_ID, id)));
     line.ended = Some((response.status(), response.extensions().get::<Cause>().cloned()));
     response
 }

@@ -36,6 +36,11 @@ pub trait Face: Send + Sync + 'static {
     fn finish(&self, response: Response) -> Response {
         response
     }
+    /// Whether `X-Request-ID` of a request is that of its answer, as the door's contract wants it.
+    /// Logs and the audit name the request as we do.
+    fn echoes_request_id(&self) -> bool {
+        false
+    }
 }
 
 /// One line of the table.

@@ -2,13 +2,20 @@
 
 use std::sync::{Arc, OnceLock};
 
-use claviger_domain::{Chance, Clock, Error, UnixMillis, id::AccountId};
+use claviger_domain::{
+    Chance, Clock, Error, UnixMillis,
+    id::{AccountId, PrincipalId},
+};
 use claviger_store::{Db, Memory, Query, Target};
+use quick_cache::sync::Cache;
 
 use crate::{
     activity::Activity, decisions::Decisions, facts::Facts, keys::KeyRing, passwords::Passwords,
     settings::Settings, signing::Signer, throttle::Throttle,
 };
+
+/// A hint for each so many bytes of `cache.memory`: about a twentieth of it can be theirs.
+const BYTES_A_HINT: usize = 2 << 10;
 
 /// What the use cases stand on: the store, what is remembered of it, time, chance, the settings.
 pub struct App {
@@ -20,6 +27,8 @@ pub struct App {
     pub(crate) activity: Activity,
     pub(crate) signer: Signer,
     pub(crate) decisions: Decisions,
+    /// Under which id a name was found last; see [`crate::questions`].
+    pub(crate) hints: Cache<Box<str>, PrincipalId>,
     pub(crate) first_account: OnceLock<AccountId>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) chance: Arc<dyn Chance>,
@@ -75,6 +84,7 @@ impl App {
             activity: Activity::default(),
             signer: Signer::default(),
             decisions: Decisions::default(),
+            hints: Cache::new(settings.cache.memory_bytes / BYTES_A_HINT),
             first_account: OnceLock::new(),
             clock,
             chance,

@@ -26,6 +26,8 @@ pub(crate) struct Decision {
     /// The kind of the object, such as `repository`.
     pub(crate) object_kind: &'static str,
     pub(crate) object_name: String,
+    /// About whom somebody else asked.
+    pub(crate) subject: Option<String>,
     /// What was asked for.
     pub(crate) asked: Vec<&'static str>,
     /// What was granted of it.
@@ -103,7 +105,13 @@ impl App {
             let batch = batch.to_vec();
             let written = self.db.write(move |tx| {
                 for decision in &batch {
-                    let asked = serde_json::json!({ "actions": decision.asked }).to_string();
+                    let asked = match &decision.subject {
+                        Some(subject) => {
+                            serde_json::json!({ "actions": decision.asked, "subject": subject })
+                        }
+                        None => serde_json::json!({ "actions": decision.asked }),
+                    };
+                    let asked = asked.to_string();
                     let granted = serde_json::json!({ "actions": decision.granted }).to_string();
                     let (namespace, _) = decision.object_name.split_once('/').unwrap_or_default();
                     let act = Act {

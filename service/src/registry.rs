@@ -154,6 +154,7 @@ impl App {
             actor: caller.map_or_else(|| origin.nobody(), |caller| caller.actor(origin)),
             object_kind: kind,
             object_name: ask.name.clone(),
+            subject: None,
             asked: ask.actions.words(),
             granted: granted.words(),
             refused,

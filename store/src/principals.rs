@@ -224,6 +224,14 @@ pub fn namespace(q: &mut dyn Query, name: &str) -> Result<Option<NamespaceFacts>
     Ok((facts.kind != PrincipalKind::Robot).then_some(facts))
 }
 
+/// The id of the principal with exactly this name.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn id_of(q: &mut dyn Query, name: &str) -> Result<Option<PrincipalId>, StoreError> {
+    q.optional(&NAMESPACE, &[name.into()])?.map(|row| row.parse(0)).transpose()
+}
+
 /// Adds a principal. Its name and address must be free.
 ///
 /// # Errors

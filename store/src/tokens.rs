@@ -180,7 +180,7 @@ statements! {
     );
     SWEEP_SECRETS = Stmt::same("DELETE FROM secret WHERE valid_until <= $1");
     FORGET_SECRET = Stmt::same("DELETE FROM secret WHERE lookup = $1");
-    LOOKUPS = Stmt::same("SELECT lookup FROM secret WHERE token_id = $1");
+    LOOKUPS = Stmt::same("SELECT lookup FROM secret WHERE token_id = $1 ORDER BY created_at DESC");
     KEPT = Stmt::same(
         "SELECT t.id, s.selector, s.sealed, s.key_generation, s.prefix, s.format
          FROM token t JOIN secret s ON s.token_id = t.id
@@ -223,6 +223,15 @@ pub fn facts(q: &mut dyn Query, lookup: &[u8; 32]) -> Result<Option<TokenFacts>,
         secret_valid_until: row.opt_millis(9)?,
         revoked_at: row.opt_millis(10)?,
     }))
+}
+
+/// Under which keys the secrets of a token are found, the newest first.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn lookups(q: &mut dyn Query, id: &TokenId) -> Result<Vec<[u8; 32]>, StoreError> {
+    let lookup = |row: &Row| row.blob(0)?.try_into().map_err(|_| StoreError::Column { column: 0 });
+    q.all(&LOOKUPS, &[id.into()])?.iter().map(lookup).collect()
 }
 
 /// When the token with this id ends.

@@ -3,6 +3,7 @@
 mod app_tokens;
 mod astra;
 mod crash;
+mod decisions;
 mod felt;
 mod house;
 mod large;

@@ -4,7 +4,9 @@
 //! decision costs nothing more where nobody asks why; [`explain`] keeps them all. Names are not
 //! known here: reasons hold ids.
 
-use super::{Asker, NamespaceFacts, Path, Reason, RepoAcl, Standing, lowered, paths};
+use super::{
+    Asker, NamespaceFacts, Path, Reason, RepoAcl, Standing, effective_role, lowered, paths,
+};
 use crate::{
     principal::{PrincipalFacts, PrincipalKind},
     role::{Action, OrgAction, OrgRole, RepoState, Role},
@@ -155,13 +157,44 @@ pub(super) fn weigh(
 /// Decides whether `asker` may do `action`, and says why. Its answer is always that of
 /// [`super::decide`].
 pub fn explain(asker: &Asker<'_>, acl: &RepoAcl, action: Action) -> Answer {
-    let mut paths = Vec::new();
-    let verdict = weigh(asker, acl, action, |reason| paths.push(reason));
-    Answer {
-        missing: verdict.err(),
-        role: super::effective_role(asker, acl),
-        needs: action.needs(),
-        paths,
+    Case { bar: None, asker: *asker, acl: Some(acl), closed: false }.explain(action)
+}
+
+/// A question about somebody who is not here himself, and all that is looked at for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// What bars the subject; see [`may_act`].
+    pub bar: Option<Bar>,
+    /// The subject, with what its credential may do at most.
+    pub asker: Asker<'a>,
+    /// The repository; `None` when there is none.
+    pub acl: Option<&'a RepoAcl>,
+    /// Whether the namespace that it lies in belongs to a disabled user.
+    pub closed: bool,
+}
+
+impl Case<'_> {
+    fn weigh(&self, action: Action, see: impl FnMut(Reason)) -> Result<Role, Missing> {
+        if let Some(bar) = self.bar {
+            return Err(Missing::Barred(bar));
+        }
+        let acl = self.acl.ok_or(Missing::Object)?;
+        let role = weigh(&self.asker, acl, action, see)?;
+        if self.closed { Err(Missing::Namespace) } else { Ok(role) }
+    }
+
+    /// Whether the subject may do `action`.
+    pub fn decide(&self, action: Action) -> bool {
+        self.weigh(action, |_| {}).is_ok()
+    }
+
+    /// The same, with the reasons.
+    pub fn explain(&self, action: Action) -> Answer {
+        let mut paths = Vec::new();
+        let missing = self.weigh(action, |reason| paths.push(reason)).err();
+        let acts = !matches!(missing, Some(Missing::Barred(_)));
+        let role = self.acl.filter(|_| acts).and_then(|acl| effective_role(&self.asker, acl));
+        Answer { missing, role, needs: action.needs(), paths }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reasons: they are those of the decision, and they name what is missing.
 
 use claviger_domain::{
-    access::{self, Bar, Missing, Path},
+    access::{self, Bar, Case, Missing, Path},
     role::{Action, OrgAction, OrgRole, RepoState, Role, Visibility},
     scope::{QuayScope, Scopes},
     token::TokenState,
@@ -28,6 +28,21 @@ proptest! {
                     prop_assert_eq!(why.missing.is_none(), decided, "{:?} {} {}", who, repo, action);
                     prop_assert_eq!(decided, naive::decide(&world, &who, &repo, action));
                     holds_together(&why, action)?;
+                    for at in 0..8_u8 {
+                        let [barred, closed, there] = [1, 2, 4].map(|bit| at & bit != 0);
+                        let (why, decided) = world.ask_as(&who, &repo, |asker, acl| {
+                            let case = Case {
+                                bar: barred.then_some(Bar::TokenExpired),
+                                asker: *asker,
+                                acl: there.then_some(acl),
+                                closed,
+                            };
+                            (case.explain(action), case.decide(action))
+                        });
+                        prop_assert_eq!(why.missing.is_none(), decided);
+                        let plain = naive::decide(&world, &who, &repo, action);
+                        prop_assert_eq!(decided, plain && !barred && !closed && there);
+                    }
                 }
             }
         }

@@ -5,6 +5,7 @@
 
 #[expect(dead_code, reason = "the token routes come next")]
 mod body;
+mod decisions;
 mod etag;
 #[expect(dead_code, reason = "likewise")]
 mod gate;
@@ -21,6 +22,7 @@ use axum::response::{IntoResponse as _, Response};
 use claviger_service::App;
 use http::{Method, header::CACHE_CONTROL, request::Parts};
 
+pub(crate) use self::json::instant;
 use self::problem::Problem;
 use crate::{Door, Porch, Routes, headers::keep_nowhere, routes::Face};
 
@@ -33,7 +35,7 @@ fn none() -> Routes<Arc<App>> {
 
 /// Everything that this door answers.
 fn routes() -> Routes<Arc<App>> {
-    none().and(whoami::routes()).and(lifetimes::routes())
+    none().and(whoami::routes()).and(lifetimes::routes()).and(decisions::routes())
 }
 
 /// The door.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use claviger_domain::scope::Scope;
 use claviger_service::{App, caller::Credential};
 use serde::Serialize;
 
@@ -10,7 +9,7 @@ use super::{
     gate::Call,
     json::{Json, instant},
 };
-use crate::Routes;
+use crate::{Routes, told::scope};
 
 pub(super) fn routes() -> Routes<Arc<App>> {
     super::none().get("/claviger/v1/whoami", whoami)
@@ -35,11 +34,6 @@ struct Shown {
     signed_in: Option<String>,
     /// What a token may do at most; a session may do all that its user may.
     scopes: Option<Vec<String>>,
-}
-
-/// A scope with the dialect whose word it is, such as `quay:repo:read`.
-pub(super) fn scope(scope: &Scope) -> String {
-    format!("{}:{}", scope.dialect, scope.word)
 }
 
 async fn whoami(call: Call) -> Json<Whoami> {

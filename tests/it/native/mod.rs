@@ -1,5 +1,6 @@
 //! The native door.
 
+mod explain;
 mod gate;
 mod lifetimes;
 

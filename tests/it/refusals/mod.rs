@@ -5,6 +5,7 @@
 //! answer is held to this: never a 5xx, never a content type that its door does not speak, and a
 //! refusal changes nothing.
 
+mod fields;
 mod treatments;
 
 use std::{collections::BTreeSet, fmt::Write};
@@ -80,7 +81,7 @@ fn faults(route: &RouteLine, answer: &Answer, changed: bool) -> Vec<String> {
         faults.push(format!("{status}: {}", answer.text()));
     }
     let spoken: &[&str] = match route.door {
-        "registry" => &["application/json"],
+        "registry" | "decisions" => &["application/json"],
         "quay" | "oauth" => &["application/json", "text/html"],
         "openshift" => &["application/json", "application/xml", "text/html", "text/plain"],
         "native" => &["application/problem+json"],
@@ -174,6 +175,7 @@ async fn a_path_that_nobody_has_is_refused_in_the_words_of_its_door() {
         "/broker/rest/nope",
         "/claviger/v1/nope",
         "/accounts/nope",
+        "/access/v1/nope",
         "/api/v1/../../etc/passwd",
     ] {
         let answer = app.send(treatments::bare(Method::GET, path)).await;

@@ -18,6 +18,8 @@ use claviger_tests::{app::TestApp, case::secrets::Secrets, visitor::Visitor};
 use http::{Method, Request};
 use serde_json::{Value, json};
 
+use super::fields;
+
 /// Who acts.
 pub(super) struct Cast {
     /// Everything below is his: organisations, repositories, applications; and he is a superuser.
@@ -82,7 +84,7 @@ impl Who {
     fn at(&self, request: http::request::Builder, door: &str) -> http::request::Builder {
         if matches!(door, "registry" | "openshift") {
             request.header("authorization", basic(self.name, "password"))
-        } else if door == "astra" {
+        } else if matches!(door, "astra" | "decisions") {
             request.header("authorization", format!("Bearer {}", self.api_token))
         } else {
             request.header("cookie", &self.cookie).header("x-csrf-token", &self.csrf)
@@ -237,6 +239,9 @@ fn fields(route: &RouteLine) -> Value {
             "password": "password", "scope": "repository:buynlarge/orgrepo:pull",
             "client_id": "docker", "access_type": "offline", "refresh_token": "clvf_x",
         });
+    }
+    if route.door == "decisions" {
+        return fields::decisions();
     }
     if route.door == "openshift" {
         return json!({"scope": "userinfo", "note": "laptop", "expires_in": "60", "reuse": "true"});
