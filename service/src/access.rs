@@ -14,18 +14,24 @@ use crate::{
     app::App,
     caller::Caller,
     facts::{About, Gathered},
+    settings::Quay,
+    still::Right,
 };
+
+/// What the settings make of a principal.
+pub(crate) fn standing(quay: &Quay, principal: &PrincipalFacts) -> Standing {
+    let user = principal.owner.is_none();
+    Standing {
+        superuser: principal.superuser || (user && quay.names_superuser(&principal.name)),
+        full_access: quay.feature_superusers_full_access,
+        global_readonly: user && quay.names_global_readonly(&principal.name),
+    }
+}
 
 impl App {
     /// What the settings make of a principal.
     pub(crate) fn standing(&self, principal: &PrincipalFacts) -> Standing {
-        let quay = &self.settings.quay;
-        let user = principal.owner.is_none();
-        Standing {
-            superuser: principal.superuser || (user && quay.names_superuser(&principal.name)),
-            full_access: quay.feature_superusers_full_access,
-            global_readonly: user && quay.names_global_readonly(&principal.name),
-        }
+        standing(&self.settings.quay, principal)
     }
 
     async fn gather(&self, caller: Option<&Caller>, about: About<'_>) -> Result<Gathered, Error> {
@@ -120,5 +126,10 @@ impl NamespaceAdmin {
     /// Who was permitted.
     pub fn by(&self) -> PrincipalId {
         self.by
+    }
+
+    /// What was shown.
+    pub(crate) fn right(&self) -> Right {
+        Right::In { namespace: self.on.id, name: self.name.clone(), role: OrgRole::Admin }
     }
 }

@@ -28,6 +28,7 @@ use crate::{
     app::App,
     caller::{Caller, FreshUser, Origin},
     lifetimes,
+    still::Right,
 };
 
 /// A token of this kind that has no lifetime is reckoned with this one where something is said to
@@ -72,8 +73,7 @@ impl App {
         };
         let actor = caller.actor(origin);
         let view = self
-            .db
-            .write(move |tx| {
+            .write_as(caller, Right::Himself, move |tx| {
                 let owner = principals::find(tx, &token.principal)?;
                 if owner.is_none_or(|owner| owner.disabled_at.is_some()) {
                     return Err(Error::Unauthenticated);
@@ -168,15 +168,14 @@ impl App {
         caller.must_be_own_admin()?;
         let (owner, now, ended) = (caller.principal.id, self.now(), self.gone_from_lists());
         let actor = caller.actor(origin);
-        self.db
-            .write(move |tx| {
-                let found = app_tokens::find(tx, &id, &owner, ended)?;
-                let (token, _) = found.ok_or(Error::NotFound("app token"))?;
-                let ending = Ending { now, by: &actor.name, reason: "revoked by its owner" };
-                tokens::revoke(tx, &id, &ending)?;
-                record(tx, now, &actor, "revoke_app_specific_token", &id, &token.title)
-            })
-            .await
+        self.write_as(caller, Right::Himself, move |tx| {
+            let found = app_tokens::find(tx, &id, &owner, ended)?;
+            let (token, _) = found.ok_or(Error::NotFound("app token"))?;
+            let ending = Ending { now, by: &actor.name, reason: "revoked by its owner" };
+            tokens::revoke(tx, &id, &ending)?;
+            record(tx, now, &actor, "revoke_app_specific_token", &id, &token.title)
+        })
+        .await
     }
 
     async fn find_app_token(

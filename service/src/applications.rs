@@ -215,13 +215,12 @@ impl App {
         );
         let view = self.application_view(application.clone(), false)?;
         let (actor, namespace) = (caller.actor(origin), admin.name().to_owned());
-        self.db
-            .write(move |tx| {
-                applications::insert(tx, &application)?;
-                let act = act("create_application", &application, &namespace);
-                Ok(audit::append(tx, now, &actor, &act)?)
-            })
-            .await?;
+        self.write_as(caller, admin.right(), move |tx| {
+            applications::insert(tx, &application)?;
+            let act = act("create_application", &application, &namespace);
+            Ok(audit::append(tx, now, &actor, &act)?)
+        })
+        .await?;
         Ok(ApplicationView { secret: Some(secret), ..view })
     }
 
@@ -306,8 +305,7 @@ impl App {
         let (now, actor) = (self.now(), caller.actor(origin));
         let namespace = admin.name().to_owned();
         let updated = self
-            .db
-            .write(move |tx| {
+            .write_as(caller, admin.right(), move |tx| {
                 let before = owned(tx, &org, &client_id)?;
                 let after = described(before.clone(), details);
                 applications::update(tx, &after)?;
@@ -339,8 +337,7 @@ impl App {
         let (now, actor) = (self.now(), caller.actor(origin));
         let (namespace, client_id) = (admin.name().to_owned(), found.client_id);
         let updated = self
-            .db
-            .write(move |tx| {
+            .write_as(caller, admin.right(), move |tx| {
                 let application = owned(tx, &org, &client_id)?;
                 applications::set_secret(tx, &application.id, &kept)?;
                 let act = act("reset_application_client_secret", &application, &namespace);
@@ -366,16 +363,15 @@ impl App {
         let (org, client_id) = (admin.on().id, client_id.to_owned());
         let (now, actor) = (self.now(), caller.actor(origin));
         let namespace = admin.name().to_owned();
-        self.db
-            .write(move |tx| {
-                let application = owned(tx, &org, &client_id)?;
-                let ending = Ending { now, by: &actor.name, reason: "application deleted" };
-                oauth_tokens::revoke_all(tx, &application.id, &ending)?;
-                applications::remove(tx, &application.id)?;
-                let act = act("delete_application", &application, &namespace);
-                Ok(audit::append(tx, now, &actor, &act)?)
-            })
-            .await
+        self.write_as(caller, admin.right(), move |tx| {
+            let application = owned(tx, &org, &client_id)?;
+            let ending = Ending { now, by: &actor.name, reason: "application deleted" };
+            oauth_tokens::revoke_all(tx, &application.id, &ending)?;
+            applications::remove(tx, &application.id)?;
+            let act = act("delete_application", &application, &namespace);
+            Ok(audit::append(tx, now, &actor, &act)?)
+        })
+        .await
     }
 
     /// What everybody may know of an application.

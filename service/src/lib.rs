@@ -46,6 +46,7 @@ pub mod sessions;
 pub mod settings;
 pub mod signing;
 pub mod stars;
+mod still;
 pub mod superusers;
 pub mod sweep;
 pub mod teams;

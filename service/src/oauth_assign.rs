@@ -5,7 +5,9 @@
 //!
 //! Source: Quay `endpoints/web.py`, `assign_user_to_app`; `contract/quay.md` 4.5.
 
-use claviger_domain::{Error, id::AssignmentId, principal::PrincipalKind, scope::QuayScope};
+use claviger_domain::{
+    Error, id::AssignmentId, principal::PrincipalKind, role::OrgRole, scope::QuayScope,
+};
 use claviger_store::{
     applications, audit,
     grants::{self, Assignment},
@@ -17,6 +19,7 @@ use crate::{
     applications::{PublicApplication, act},
     caller::{Caller, Origin},
     oauth_authorize::Asked,
+    still::Right,
 };
 
 /// A token that was offered to the caller.
@@ -70,38 +73,38 @@ impl App {
         let id = AssignmentId::random(self.chance());
         let (now, actor, local) = (self.now(), caller.actor(origin), self.local_application());
         let name = name.to_owned();
-        self.db
-            .write(move |tx| {
-                let Some((application, org)) = applications::find(tx, &asked.client_id)? else {
-                    return Ok(Offered::Nothing);
-                };
-                let user = principals::find_by_name(tx, &name)?;
-                let Some(user) = user.filter(|user| user.kind == PrincipalKind::User) else {
-                    return Ok(Offered::Nothing);
-                };
-                if !asked.may_go_to(&application.redirect_uri, &local) {
-                    return Ok(Offered::BadRedirect);
-                }
-                if QuayScope::parse_set(&asked.scope).is_empty() {
-                    return Ok(Offered::NoScope);
-                }
-                let assignment = Assignment {
-                    id,
-                    application: application.id,
-                    client_id: asked.client_id,
-                    principal: user.id,
-                    redirect_uri: asked.redirect_uri,
-                    scope: asked.scope,
-                    response_type: asked.response_type,
-                    created_at: now,
-                };
-                grants::insert_assignment(tx, &assignment)?;
-                let after = serde_json::json!({ "user": user.name, "scope": assignment.scope });
-                let act = act("oauth_token_assigned", &application, &org.name);
-                audit::append(tx, now, &actor, &act.change(None, Some(&after.to_string())))?;
-                Ok(Offered::Done)
-            })
-            .await
+        let right = Right::In { namespace: org.id, name: org.name.clone(), role: OrgRole::Admin };
+        self.write_as(caller, right, move |tx| {
+            let Some((application, org)) = applications::find(tx, &asked.client_id)? else {
+                return Ok(Offered::Nothing);
+            };
+            let user = principals::find_by_name(tx, &name)?;
+            let Some(user) = user.filter(|user| user.kind == PrincipalKind::User) else {
+                return Ok(Offered::Nothing);
+            };
+            if !asked.may_go_to(&application.redirect_uri, &local) {
+                return Ok(Offered::BadRedirect);
+            }
+            if QuayScope::parse_set(&asked.scope).is_empty() {
+                return Ok(Offered::NoScope);
+            }
+            let assignment = Assignment {
+                id,
+                application: application.id,
+                client_id: asked.client_id,
+                principal: user.id,
+                redirect_uri: asked.redirect_uri,
+                scope: asked.scope,
+                response_type: asked.response_type,
+                created_at: now,
+            };
+            grants::insert_assignment(tx, &assignment)?;
+            let after = serde_json::json!({ "user": user.name, "scope": assignment.scope });
+            let act = act("oauth_token_assigned", &application, &org.name);
+            audit::append(tx, now, &actor, &act.change(None, Some(&after.to_string())))?;
+            Ok(Offered::Done)
+        })
+        .await
     }
 
     /// What was offered to the caller, the oldest first.
@@ -141,18 +144,17 @@ impl App {
         origin: &Origin,
     ) -> Result<(), Error> {
         let (user, now, actor) = (caller.principal.id, self.now(), caller.actor(origin));
-        self.db
-            .write(move |tx| {
-                let found = grants::assignment(tx, &id)?;
-                let found = found.filter(|assignment| assignment.principal == user);
-                let assignment = found.ok_or(Error::NotFound("assignment"))?;
-                grants::remove_assignment(tx, &id)?;
-                if let Some((application, org)) = applications::find(tx, &assignment.client_id)? {
-                    let act = act("delete_oauth_assignment", &application, &org.name);
-                    audit::append(tx, now, &actor, &act)?;
-                }
-                Ok(())
-            })
-            .await
+        self.write_as(caller, Right::Himself, move |tx| {
+            let found = grants::assignment(tx, &id)?;
+            let found = found.filter(|assignment| assignment.principal == user);
+            let assignment = found.ok_or(Error::NotFound("assignment"))?;
+            grants::remove_assignment(tx, &id)?;
+            if let Some((application, org)) = applications::find(tx, &assignment.client_id)? {
+                let act = act("delete_oauth_assignment", &application, &org.name);
+                audit::append(tx, now, &actor, &act)?;
+            }
+            Ok(())
+        })
+        .await
     }
 }

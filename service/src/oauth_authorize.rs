@@ -36,6 +36,7 @@ use crate::{
     keys::{OpaqueSecret, Purpose},
     lifetimes,
     oauth_token::{self, issue, life_s, usual},
+    still::Right,
 };
 
 /// How long a code may wait for its exchange: ten minutes.
@@ -282,12 +283,16 @@ impl App {
         };
         if asked.response_type() == Some(ResponseType::Code) {
             let (code, lookup) = self.keys.mint_opaque(Purpose::Code, self.chance())?;
-            let refused = self.db.write(move |tx| question.grant_code(tx, &lookup)).await?;
+            let refused = self
+                .write_as(user, Right::Himself, move |tx| question.grant_code(tx, &lookup))
+                .await?;
             return Ok(refused.map_or(Ok(Granted::Code(code)), Err));
         }
         let (secret, minted) = self.keys.mint(TokenKind::Oauth, self.chance())?;
         let (id, kept) = (TokenId::random(self.chance()), NewSecret::from(minted));
-        let granted = self.db.write(move |tx| question.grant_token(tx, id, &kept)).await?;
+        let granted = self
+            .write_as(user, Right::Himself, move |tx| question.grant_token(tx, id, &kept))
+            .await?;
         Ok(granted.map(|life_s| Granted::Token(oauth_token::Granted { secret, life_s })))
     }
 }

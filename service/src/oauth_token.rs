@@ -28,6 +28,7 @@ use crate::{
     caller::{Caller, Credential, Origin},
     keys::{KeyedHash, Purpose},
     lifetimes,
+    still::Right,
 };
 
 /// How long a token lives unless its maker says otherwise: ten years of 365.25 days, in seconds.
@@ -260,8 +261,7 @@ impl App {
         let asked = new.seconds.map(|seconds| now.plus_ms(seconds.saturating_mul(1000)));
         let scopes = new.scopes.clone();
         let token = self
-            .db
-            .write(move |tx| {
+            .write_as(caller, admin.right(), move |tx| {
                 let application = owned(tx, &org, &client_id)?;
                 let end = match &parent {
                     Some(parent) => oauth_tokens::end(tx, parent)?,
@@ -334,15 +334,14 @@ impl App {
     ) -> Result<(), Error> {
         let (org, client_id) = (admin.on().id, client_id.to_owned());
         let (now, actor, namespace) = (self.now(), caller.actor(origin), admin.name().to_owned());
-        self.db
-            .write(move |tx| {
-                let application = owned(tx, &org, &client_id)?;
-                let tokens = oauth_tokens::of_application(tx, &application.id, now)?;
-                let token = tokens.iter().find(|token| token.id == id);
-                let token = token.ok_or(Error::NotFound("token"))?;
-                revoke(tx, &actor, token, &namespace, now)
-            })
-            .await
+        self.write_as(caller, admin.right(), move |tx| {
+            let application = owned(tx, &org, &client_id)?;
+            let tokens = oauth_tokens::of_application(tx, &application.id, now)?;
+            let token = tokens.iter().find(|token| token.id == id);
+            let token = token.ok_or(Error::NotFound("token"))?;
+            revoke(tx, &actor, token, &namespace, now)
+        })
+        .await
     }
 
     /// What the caller has granted to applications, the oldest first.
@@ -378,14 +377,13 @@ impl App {
         origin: &Origin,
     ) -> Result<(), Error> {
         let (user, now, actor) = (caller.principal.id, self.now(), caller.actor(origin));
-        self.db
-            .write(move |tx| {
-                let granted = oauth_tokens::of_user(tx, &user, now)?;
-                let found = granted.iter().find(|(token, _)| token.id == id);
-                let (token, to) = found.ok_or(Error::NotFound("authorization"))?;
-                revoke(tx, &actor, token, &to.org.name, now)
-            })
-            .await
+        self.write_as(caller, Right::Himself, move |tx| {
+            let granted = oauth_tokens::of_user(tx, &user, now)?;
+            let found = granted.iter().find(|(token, _)| token.id == id);
+            let (token, to) = found.ok_or(Error::NotFound("authorization"))?;
+            revoke(tx, &actor, token, &to.org.name, now)
+        })
+        .await
     }
 }
 

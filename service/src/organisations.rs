@@ -27,6 +27,7 @@ use crate::{
     access::NamespaceAdmin,
     app::App,
     caller::{Caller, FreshUser, Origin},
+    still::Right,
 };
 
 /// The team that the maker of an organisation is put into.
@@ -211,29 +212,28 @@ impl App {
             description: String::new(),
             created_at: now,
         };
-        self.db
-            .write(move |tx| {
-                let maker = principals::find(tx, &owner)?;
-                if maker.is_none_or(|maker| maker.disabled_at.is_some()) {
-                    return Err(Error::Unauthenticated);
-                }
-                claim.take(tx, &id)?;
-                if let Some(email) = &email
-                    && principals::find_by_email(tx, &email.key())?.is_some()
-                {
-                    return Err(Conflict::EmailTaken.into());
-                }
-                let new = Principal::new(id, account, PrincipalKind::Org, claim.name(), now);
-                let email = email.map(|email| email.as_str().to_owned());
-                let avatar_key = Some(PrincipalId::random(tx.chance()).to_string());
-                principals::insert(tx, &Principal { email, avatar_key, ..new })?;
-                teams::insert(tx, &team)?;
-                teams::add_member(tx, &team.id, &owner, now)?;
-                let act = Act::done("org_create", "organization", claim.name());
-                let act = act.id(id.as_str()).namespace(claim.name());
-                Ok(audit::append(tx, now, &actor, &act)?)
-            })
-            .await
+        self.write_as(caller, Right::Himself, move |tx| {
+            let maker = principals::find(tx, &owner)?;
+            if maker.is_none_or(|maker| maker.disabled_at.is_some()) {
+                return Err(Error::Unauthenticated);
+            }
+            claim.take(tx, &id)?;
+            if let Some(email) = &email
+                && principals::find_by_email(tx, &email.key())?.is_some()
+            {
+                return Err(Conflict::EmailTaken.into());
+            }
+            let new = Principal::new(id, account, PrincipalKind::Org, claim.name(), now);
+            let email = email.map(|email| email.as_str().to_owned());
+            let avatar_key = Some(PrincipalId::random(tx.chance()).to_string());
+            principals::insert(tx, &Principal { email, avatar_key, ..new })?;
+            teams::insert(tx, &team)?;
+            teams::add_member(tx, &team.id, &owner, now)?;
+            let act = Act::done("org_create", "organization", claim.name());
+            let act = act.id(id.as_str()).namespace(claim.name());
+            Ok(audit::append(tx, now, &actor, &act)?)
+        })
+        .await
     }
 
     /// An organisation, as `caller` sees it.
@@ -280,28 +280,27 @@ impl App {
         origin: &Origin,
     ) -> Result<(), Error> {
         let (now, actor, id) = (self.now(), caller.actor(origin), permit.on().id);
-        self.db
-            .write(move |tx| {
-                let org = principals::find(tx, &id)?.ok_or(Error::NotFound("organization"))?;
-                let mut settings = OrganisationSettings::read(org.metadata.as_deref())?;
-                let mut email = org.email.clone();
-                if let Some(new) = change.email {
-                    email = new.map(|email| email.as_str().to_owned());
-                }
-                settings.tag_expiration_s =
-                    change.tag_expiration_s.unwrap_or(settings.tag_expiration_s);
-                settings.invoice_email = change.invoice_email.unwrap_or(settings.invoice_email);
-                if let Some(address) = change.invoice_email_address {
-                    settings.invoice_email_address = address;
-                }
-                let metadata = serde_json::to_string(&settings).map_err(Error::internal)?;
-                organisations::set_profile(tx, &id, email.as_deref(), Some(&metadata))?;
-                let after = serde_json::json!({ "email": email, "settings": settings }).to_string();
-                let act = Act::done("org_change", "organization", &org.name).id(id.as_str());
-                let act = act.namespace(&org.name).change(None, Some(&after));
-                Ok(audit::append(tx, now, &actor, &act)?)
-            })
-            .await
+        self.write_as(caller, permit.right(), move |tx| {
+            let org = principals::find(tx, &id)?.ok_or(Error::NotFound("organization"))?;
+            let mut settings = OrganisationSettings::read(org.metadata.as_deref())?;
+            let mut email = org.email.clone();
+            if let Some(new) = change.email {
+                email = new.map(|email| email.as_str().to_owned());
+            }
+            settings.tag_expiration_s =
+                change.tag_expiration_s.unwrap_or(settings.tag_expiration_s);
+            settings.invoice_email = change.invoice_email.unwrap_or(settings.invoice_email);
+            if let Some(address) = change.invoice_email_address {
+                settings.invoice_email_address = address;
+            }
+            let metadata = serde_json::to_string(&settings).map_err(Error::internal)?;
+            organisations::set_profile(tx, &id, email.as_deref(), Some(&metadata))?;
+            let after = serde_json::json!({ "email": email, "settings": settings }).to_string();
+            let act = Act::done("org_change", "organization", &org.name).id(id.as_str());
+            let act = act.namespace(&org.name).change(None, Some(&after));
+            Ok(audit::append(tx, now, &actor, &act)?)
+        })
+        .await
     }
 
     /// Ends an organisation with all that is its own.
@@ -314,7 +313,7 @@ impl App {
         by: &FreshUser,
         origin: &Origin,
     ) -> Result<(), Error> {
-        self.end_organisation(permit.on().id, by, origin).await
+        self.end_organisation(permit.on().id, by, permit.right(), origin).await
     }
 
     /// Ends an organisation; the caller has shown that he may.
@@ -322,21 +321,22 @@ impl App {
         &self,
         id: PrincipalId,
         by: &FreshUser,
+        right: Right,
         origin: &Origin,
     ) -> Result<(), Error> {
-        let (now, actor, by) = (self.now(), by.caller().actor(origin), by.id());
-        self.db
-            .write(move |tx| {
-                let org = principals::find(tx, &id)?.ok_or(Error::NotFound("organization"))?;
-                // a superuser who was not its admin leaves the name to superusers
-                let admin = !teams::admin_teams(tx, &id, &by)?.is_empty();
-                let ending = Ending { now, by: &actor.name, reason: "organization deleted" };
-                endings::delete(tx, &org, admin.then_some(&by), &ending)?;
-                let act = Act::done("org_delete", "organization", &org.name);
-                let act = act.id(id.as_str()).namespace(&org.name);
-                Ok(audit::append(tx, now, &actor, &act)?)
-            })
-            .await
+        let caller = by.caller();
+        let (now, actor, by) = (self.now(), caller.actor(origin), by.id());
+        self.write_as(caller, right, move |tx| {
+            let org = principals::find(tx, &id)?.ok_or(Error::NotFound("organization"))?;
+            // a superuser who was not its admin leaves the name to superusers
+            let admin = !teams::admin_teams(tx, &id, &by)?.is_empty();
+            let ending = Ending { now, by: &actor.name, reason: "organization deleted" };
+            endings::delete(tx, &org, admin.then_some(&by), &ending)?;
+            let act = Act::done("org_delete", "organization", &org.name);
+            let act = act.id(id.as_str()).namespace(&org.name);
+            Ok(audit::append(tx, now, &actor, &act)?)
+        })
+        .await
     }
 
     /// The users of an organisation, by name.
@@ -438,19 +438,18 @@ impl App {
     ) -> Result<(), Error> {
         let (now, actor, id) = (self.now(), caller.actor(origin), permit.on().id);
         let (org, name) = (permit.name().to_owned(), name.to_owned());
-        self.db
-            .write(move |tx| {
-                let who = principals::find_by_name(tx, &name)?;
-                let who = who.filter(|who| who.kind == PrincipalKind::User);
-                let who = who.ok_or(Error::NotFound("user"))?;
-                if teams::admins(tx, &id)? == [who.id] {
-                    return Err(Conflict::LastAdmin.into());
-                }
-                organisations::remove_member(tx, &id, &who.id)?;
-                let act = Act::done("org_remove_member", "user", &who.name).id(who.id.as_str());
-                Ok(audit::append(tx, now, &actor, &act.namespace(&org))?)
-            })
-            .await
+        self.write_as(caller, permit.right(), move |tx| {
+            let who = principals::find_by_name(tx, &name)?;
+            let who = who.filter(|who| who.kind == PrincipalKind::User);
+            let who = who.ok_or(Error::NotFound("user"))?;
+            if teams::admins(tx, &id)? == [who.id] {
+                return Err(Conflict::LastAdmin.into());
+            }
+            organisations::remove_member(tx, &id, &who.id)?;
+            let act = Act::done("org_remove_member", "user", &who.name).id(who.id.as_str());
+            Ok(audit::append(tx, now, &actor, &act.namespace(&org))?)
+        })
+        .await
     }
 }
 

@@ -28,6 +28,8 @@ use crate::{
     organisations::OrganisationSettings,
     passwords::Password,
     sessions::SignedIn,
+    still::Right,
+    users::give_password,
 };
 
 /// What a user says of himself. Kept as JSON; nobody decides by it.
@@ -181,12 +183,15 @@ impl App {
         let OwnChange { password, email, profile } = change;
         if email.is_some() || profile != ProfileChange::default() {
             let actor = actor.clone();
-            self.db
-                .write(move |tx| describe(tx, &id, email.as_ref(), profile, &actor, now))
-                .await?;
+            self.write_as(caller, Right::Himself, move |tx| {
+                describe(tx, &id, email.as_ref(), profile, &actor, now)
+            })
+            .await?;
         }
         let Some(password) = password else { return Ok(None) };
-        self.change_password(id, password, actor).await?;
+        let hash = self.hash_new_password(password).await?;
+        self.write_as(caller, Right::Himself, move |tx| give_password(tx, &id, &hash, &actor, now))
+            .await?;
         match caller.credential {
             Credential::Session { .. } => Ok(Some(self.begin_session_of(id, origin).await?)),
             Credential::Token { .. } | Credential::Password => Ok(None),

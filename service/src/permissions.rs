@@ -156,29 +156,28 @@ impl App {
         let name = principal_name(name).ok_or(Error::NotFound("user"))?;
         let (now, actor) = (self.now(), caller.actor(origin));
         let account = caller.principal.account;
-        self.db
-            .write(move |tx| {
-                let who = principals::find_by_name(tx, &name)?
-                    .filter(|who| who.account == account)
-                    .ok_or(Error::NotFound("user"))?;
-                let namespace = find_namespace(tx, &on)?;
-                let at_home = |namespace: &Principal| who.owner == Some(namespace.id);
-                if who.kind == PrincipalKind::Robot && !namespace.as_ref().is_some_and(at_home) {
-                    let namespace = on.namespace().to_owned();
-                    return Err(Conflict::ForeignRobot { robot: name, namespace }.into());
-                }
-                let repo = on.find(tx)?.ok_or(Error::NotFound("repository"))?;
-                let before = permissions::user(tx, &repo.id, &name)?.map(|held| held.role);
-                permissions::give(tx, &repo, &Grantee::Principal(who.id), role, now)?;
-                let change = Change { repo: &repo, holder: "username", name: &name };
-                let act = "change_repo_permission";
-                change.append(tx, now, &actor, act, before, Some(role))?;
-                let found = permissions::user(tx, &repo.id, &name)?;
-                let found = found.ok_or(Conflict::NoPermission)?;
-                let of_org = namespace.is_some_and(|ns| ns.kind == PrincipalKind::Org);
-                Ok(InNamespace { found, of_org })
-            })
-            .await
+        self.write_as(caller, on.right(), move |tx| {
+            let who = principals::find_by_name(tx, &name)?
+                .filter(|who| who.account == account)
+                .ok_or(Error::NotFound("user"))?;
+            let namespace = find_namespace(tx, &on)?;
+            let at_home = |namespace: &Principal| who.owner == Some(namespace.id);
+            if who.kind == PrincipalKind::Robot && !namespace.as_ref().is_some_and(at_home) {
+                let namespace = on.namespace().to_owned();
+                return Err(Conflict::ForeignRobot { robot: name, namespace }.into());
+            }
+            let repo = on.find(tx)?.ok_or(Error::NotFound("repository"))?;
+            let before = permissions::user(tx, &repo.id, &name)?.map(|held| held.role);
+            permissions::give(tx, &repo, &Grantee::Principal(who.id), role, now)?;
+            let change = Change { repo: &repo, holder: "username", name: &name };
+            let act = "change_repo_permission";
+            change.append(tx, now, &actor, act, before, Some(role))?;
+            let found = permissions::user(tx, &repo.id, &name)?;
+            let found = found.ok_or(Conflict::NoPermission)?;
+            let of_org = namespace.is_some_and(|ns| ns.kind == PrincipalKind::Org);
+            Ok(InNamespace { found, of_org })
+        })
+        .await
     }
 
     /// Gives the team `name` of the repository's organisation a role on it, in place of the one it
@@ -196,23 +195,22 @@ impl App {
     ) -> Result<TeamPermission, Error> {
         let name = name.parse::<TeamName>().map_err(|_| Error::NotFound("team"))?;
         let (now, actor) = (self.now(), caller.actor(origin));
-        self.db
-            .write(move |tx| {
-                let name = name.as_str();
-                let team = match find_namespace(tx, &on)? {
-                    Some(namespace) => teams::find(tx, &namespace.id, name)?,
-                    None => None,
-                };
-                let team = team.ok_or(Error::NotFound("team"))?;
-                let repo = on.find(tx)?.ok_or(Error::NotFound("repository"))?;
-                let before = permissions::team(tx, &repo.id, name)?.map(|held| held.role);
-                permissions::give(tx, &repo, &Grantee::Team(team.id), role, now)?;
-                let change = Change { repo: &repo, holder: "team", name };
-                let act = "change_repo_permission";
-                change.append(tx, now, &actor, act, before, Some(role))?;
-                Ok(TeamPermission { team: team.name, role })
-            })
-            .await
+        self.write_as(caller, on.right(), move |tx| {
+            let name = name.as_str();
+            let team = match find_namespace(tx, &on)? {
+                Some(namespace) => teams::find(tx, &namespace.id, name)?,
+                None => None,
+            };
+            let team = team.ok_or(Error::NotFound("team"))?;
+            let repo = on.find(tx)?.ok_or(Error::NotFound("repository"))?;
+            let before = permissions::team(tx, &repo.id, name)?.map(|held| held.role);
+            permissions::give(tx, &repo, &Grantee::Team(team.id), role, now)?;
+            let change = Change { repo: &repo, holder: "team", name };
+            let act = "change_repo_permission";
+            change.append(tx, now, &actor, act, before, Some(role))?;
+            Ok(TeamPermission { team: team.name, role })
+        })
+        .await
     }
 
     /// Takes the permission of the user or robot `name` away.
@@ -231,15 +229,14 @@ impl App {
         }
         let name = principal_name(name).ok_or(Conflict::NoPermission)?;
         let (now, actor) = (self.now(), caller.actor(origin));
-        self.db
-            .write(move |tx| {
-                let repo = on.find(tx)?.ok_or(Conflict::NoPermission)?;
-                let held = permissions::user(tx, &repo.id, &name)?.ok_or(Conflict::NoPermission)?;
-                permissions::take_from_user(tx, &repo, &name)?;
-                let change = Change { repo: &repo, holder: "username", name: &name };
-                change.append(tx, now, &actor, "delete_repo_permission", Some(held.role), None)
-            })
-            .await
+        self.write_as(caller, on.right(), move |tx| {
+            let repo = on.find(tx)?.ok_or(Conflict::NoPermission)?;
+            let held = permissions::user(tx, &repo.id, &name)?.ok_or(Conflict::NoPermission)?;
+            permissions::take_from_user(tx, &repo, &name)?;
+            let change = Change { repo: &repo, holder: "username", name: &name };
+            change.append(tx, now, &actor, "delete_repo_permission", Some(held.role), None)
+        })
+        .await
     }
 
     /// Takes the permission of the team `name` away.
@@ -255,16 +252,15 @@ impl App {
     ) -> Result<(), Error> {
         let name = name.parse::<TeamName>().map_err(|_| Conflict::NoPermission)?;
         let (now, actor) = (self.now(), caller.actor(origin));
-        self.db
-            .write(move |tx| {
-                let name = name.as_str();
-                let repo = on.find(tx)?.ok_or(Conflict::NoPermission)?;
-                let held = permissions::team(tx, &repo.id, name)?.ok_or(Conflict::NoPermission)?;
-                permissions::take_from_team(tx, &repo, name)?;
-                let change = Change { repo: &repo, holder: "team", name };
-                change.append(tx, now, &actor, "delete_repo_permission", Some(held.role), None)
-            })
-            .await
+        self.write_as(caller, on.right(), move |tx| {
+            let name = name.as_str();
+            let repo = on.find(tx)?.ok_or(Conflict::NoPermission)?;
+            let held = permissions::team(tx, &repo.id, name)?.ok_or(Conflict::NoPermission)?;
+            permissions::take_from_team(tx, &repo, name)?;
+            let change = Change { repo: &repo, holder: "team", name };
+            change.append(tx, now, &actor, "delete_repo_permission", Some(held.role), None)
+        })
+        .await
     }
 }
 

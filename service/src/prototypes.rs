@@ -93,34 +93,33 @@ impl App {
         let (now, actor) = (self.now(), caller.actor(origin));
         let (org, namespace) = (permit.on().id, permit.name().to_owned());
         let id = PrototypeId::random(self.chance());
-        self.db
-            .write(move |tx| {
-                let PrototypeRequest { activating, delegate, role } = request;
-                let of = principals::find(tx, &org)?.ok_or(Error::NotFound("organization"))?;
-                let activating = match &activating {
-                    Some(name) => Some(somebody(tx, &of, name, "activating user")?),
-                    None => None,
-                };
-                let (delegate, name) = match delegate {
-                    DelegateName::Principal(name) => {
-                        (Grantee::Principal(somebody(tx, &of, &name, "delegate user")?), name)
-                    }
-                    DelegateName::Team(name) => {
-                        let team = teams::find(tx, &org, &name)?;
-                        (Grantee::Team(team.ok_or(Error::NotFound("delegate team"))?.id), name)
-                    }
-                };
-                prototypes::insert(tx, &NewPrototype { id, org, activating, delegate, role })?;
-                let after = serde_json::json!({ "delegate": name, "role": role.as_str() });
-                let after = after.to_string();
-                let act = Act::done("create_prototype_permission", "prototype", &name)
-                    .id(id.as_str())
-                    .namespace(&namespace)
-                    .change(None, Some(&after));
-                audit::append(tx, now, &actor, &act)?;
-                shown(tx, &org, id)
-            })
-            .await
+        self.write_as(caller, permit.right(), move |tx| {
+            let PrototypeRequest { activating, delegate, role } = request;
+            let of = principals::find(tx, &org)?.ok_or(Error::NotFound("organization"))?;
+            let activating = match &activating {
+                Some(name) => Some(somebody(tx, &of, name, "activating user")?),
+                None => None,
+            };
+            let (delegate, name) = match delegate {
+                DelegateName::Principal(name) => {
+                    (Grantee::Principal(somebody(tx, &of, &name, "delegate user")?), name)
+                }
+                DelegateName::Team(name) => {
+                    let team = teams::find(tx, &org, &name)?;
+                    (Grantee::Team(team.ok_or(Error::NotFound("delegate team"))?.id), name)
+                }
+            };
+            prototypes::insert(tx, &NewPrototype { id, org, activating, delegate, role })?;
+            let after = serde_json::json!({ "delegate": name, "role": role.as_str() });
+            let after = after.to_string();
+            let act = Act::done("create_prototype_permission", "prototype", &name)
+                .id(id.as_str())
+                .namespace(&namespace)
+                .change(None, Some(&after));
+            audit::append(tx, now, &actor, &act)?;
+            shown(tx, &org, id)
+        })
+        .await
     }
 
     /// Gives a default permission another role.
@@ -137,20 +136,19 @@ impl App {
     ) -> Result<Prototype, Error> {
         let (now, actor) = (self.now(), caller.actor(origin));
         let (org, namespace) = (permit.on().id, permit.name().to_owned());
-        self.db
-            .write(move |tx| {
-                if !prototypes::set_role(tx, &org, &id, role)? {
-                    return Err(Error::NotFound("prototype"));
-                }
-                let after = serde_json::json!({ "role": role.as_str() }).to_string();
-                let act = Act::done("modify_prototype_permission", "prototype", id.as_str())
-                    .id(id.as_str())
-                    .namespace(&namespace)
-                    .change(None, Some(&after));
-                audit::append(tx, now, &actor, &act)?;
-                shown(tx, &org, id)
-            })
-            .await
+        self.write_as(caller, permit.right(), move |tx| {
+            if !prototypes::set_role(tx, &org, &id, role)? {
+                return Err(Error::NotFound("prototype"));
+            }
+            let after = serde_json::json!({ "role": role.as_str() }).to_string();
+            let act = Act::done("modify_prototype_permission", "prototype", id.as_str())
+                .id(id.as_str())
+                .namespace(&namespace)
+                .change(None, Some(&after));
+            audit::append(tx, now, &actor, &act)?;
+            shown(tx, &org, id)
+        })
+        .await
     }
 
     /// Takes a default permission away. What was given by it stays.
@@ -166,16 +164,15 @@ impl App {
     ) -> Result<(), Error> {
         let (now, actor) = (self.now(), caller.actor(origin));
         let (org, namespace) = (permit.on().id, permit.name().to_owned());
-        self.db
-            .write(move |tx| {
-                if !prototypes::delete(tx, &org, &id)? {
-                    return Err(Error::NotFound("prototype"));
-                }
-                let act = Act::done("delete_prototype_permission", "prototype", id.as_str())
-                    .id(id.as_str())
-                    .namespace(&namespace);
-                Ok(audit::append(tx, now, &actor, &act)?)
-            })
-            .await
+        self.write_as(caller, permit.right(), move |tx| {
+            if !prototypes::delete(tx, &org, &id)? {
+                return Err(Error::NotFound("prototype"));
+            }
+            let act = Act::done("delete_prototype_permission", "prototype", id.as_str())
+                .id(id.as_str())
+                .namespace(&namespace);
+            Ok(audit::append(tx, now, &actor, &act)?)
+        })
+        .await
     }
 }

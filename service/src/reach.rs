@@ -14,7 +14,7 @@ use claviger_store::{
     repositories::{self, Repository},
 };
 
-use crate::{app::App, caller::Caller, facts::Gathered};
+use crate::{app::App, caller::Caller, facts::Gathered, still::Right};
 
 /// The proof that somebody may do `A` to what a path names. Only [`App::reach`] makes it.
 #[derive(Clone, Debug)]
@@ -27,6 +27,14 @@ impl<A> Reach<A> {
     /// The name of the namespace.
     pub fn namespace(&self) -> &str {
         namespace(&self.path)
+    }
+
+    /// What was shown.
+    pub(crate) fn right(&self) -> Right
+    where
+        A: Act,
+    {
+        Right::on::<A>(&self.path)
     }
 
     /// The repository, if there is one.

@@ -28,6 +28,7 @@ use crate::{
     app::App,
     caller::{Caller, Origin},
     reach::Reach,
+    still::Right,
 };
 
 /// How many repositories a page of a list has at most.
@@ -115,14 +116,15 @@ impl App {
     ) -> Result<(), Error> {
         let (namespace, owns) = self.creator_in(caller, new.name.namespace()).await?;
         let maker = Maker { owns, ..self.maker(caller, origin) };
-        self.db
-            .write(move |tx| {
-                if repositories::find(tx, new.name.as_str())?.is_some() {
-                    return Err(Conflict::RepositoryExists.into());
-                }
-                maker.make(tx, namespace, &new)
-            })
-            .await
+        let name = new.name.namespace().to_owned();
+        let right = Right::In { namespace: namespace.id, name, role: OrgRole::Creator };
+        self.write_as(caller, right, move |tx| {
+            if repositories::find(tx, new.name.as_str())?.is_some() {
+                return Err(Conflict::RepositoryExists.into());
+            }
+            maker.make(tx, namespace, &new)
+        })
+        .await
     }
 
     /// Whether `caller` may make repositories in the namespace `name`.
@@ -224,16 +226,15 @@ impl App {
         origin: &Origin,
     ) -> Result<(), Error> {
         let (now, actor) = (self.now(), caller.actor(origin));
-        self.db
-            .write(move |tx| {
-                let mut repo = on.find(tx)?.ok_or(Error::NotFound("repository"))?;
-                let new = description.as_str().to_owned();
-                let old = std::mem::replace(&mut repo.description, new);
-                repositories::update(tx, &repo)?;
-                let change = Some(("description", old.as_str(), description.as_str()));
-                append(tx, now, &actor, "set_repo_description", &repo, change)
-            })
-            .await
+        self.write_as(caller, on.right(), move |tx| {
+            let mut repo = on.find(tx)?.ok_or(Error::NotFound("repository"))?;
+            let new = description.as_str().to_owned();
+            let old = std::mem::replace(&mut repo.description, new);
+            repositories::update(tx, &repo)?;
+            let change = Some(("description", old.as_str(), description.as_str()));
+            append(tx, now, &actor, "set_repo_description", &repo, change)
+        })
+        .await
     }
 
     /// Changes a repository's visibility or state.
@@ -248,23 +249,22 @@ impl App {
         origin: &Origin,
     ) -> Result<(), Error> {
         let (now, actor) = (self.now(), caller.actor(origin));
-        self.db
-            .write(move |tx| {
-                let mut repo = on.find(tx)?.ok_or(Error::NotFound("repository"))?;
-                let (act, what, before, after) = match change {
-                    RepositoryChange::Visibility(new) => {
-                        let old = std::mem::replace(&mut repo.visibility, new);
-                        ("change_repo_visibility", "visibility", old.as_str(), new.as_str())
-                    }
-                    RepositoryChange::State(new) => {
-                        let old = std::mem::replace(&mut repo.state, new);
-                        ("change_repo_state", "state", old.as_str(), new.as_str())
-                    }
-                };
-                repositories::update(tx, &repo)?;
-                append(tx, now, &actor, act, &repo, Some((what, before, after)))
-            })
-            .await
+        self.write_as(caller, on.right(), move |tx| {
+            let mut repo = on.find(tx)?.ok_or(Error::NotFound("repository"))?;
+            let (act, what, before, after) = match change {
+                RepositoryChange::Visibility(new) => {
+                    let old = std::mem::replace(&mut repo.visibility, new);
+                    ("change_repo_visibility", "visibility", old.as_str(), new.as_str())
+                }
+                RepositoryChange::State(new) => {
+                    let old = std::mem::replace(&mut repo.state, new);
+                    ("change_repo_state", "state", old.as_str(), new.as_str())
+                }
+            };
+            repositories::update(tx, &repo)?;
+            append(tx, now, &actor, act, &repo, Some((what, before, after)))
+        })
+        .await
     }
 
     /// Removes a repository; nothing happens where there is none.
@@ -278,14 +278,13 @@ impl App {
         origin: &Origin,
     ) -> Result<(), Error> {
         let (now, actor) = (self.now(), caller.actor(origin));
-        self.db
-            .write(move |tx| {
-                let Some(repo) = on.find(tx)? else { return Ok(()) };
-                repositories::delete(tx, &repo)?;
-                names::bury(tx, &repo.name, NameOf::Repository, Some(&repo.namespace), now)?;
-                append(tx, now, &actor, "delete_repo", &repo, None)
-            })
-            .await
+        self.write_as(caller, on.right(), move |tx| {
+            let Some(repo) = on.find(tx)? else { return Ok(()) };
+            repositories::delete(tx, &repo)?;
+            names::bury(tx, &repo.name, NameOf::Repository, Some(&repo.namespace), now)?;
+            append(tx, now, &actor, "delete_repo", &repo, None)
+        })
+        .await
     }
 
     fn maker(&self, caller: &Caller, origin: &Origin) -> Maker {

@@ -33,6 +33,7 @@ use crate::{
     caller::{Caller, Origin},
     lifetimes,
     minting::Coming,
+    still::Right,
 };
 
 /// The namespace whose robots somebody may manage; made by [`App::own_robots`] and
@@ -42,6 +43,8 @@ pub struct RobotHome {
     owner: PrincipalId,
     account: AccountId,
     name: String,
+    /// What was shown.
+    right: Right,
     /// Whether he may see secrets that he has not just made.
     reveals: bool,
 }
@@ -110,6 +113,7 @@ impl App {
             owner: principal.id,
             account: principal.account,
             name: principal.name.to_string(),
+            right: Right::Himself,
             reveals: true,
         })
     }
@@ -129,6 +133,7 @@ impl App {
             owner: permit.on().id,
             account: self.account_of(permit.on().id).await?,
             name: name.to_owned(),
+            right: permit.right(),
             reveals: seat.own_role == Some(OrgRole::Admin),
         })
     }
@@ -167,6 +172,8 @@ impl App {
             owner: seat.org,
             account: caller.principal.account,
             name: name.to_owned(),
+            // to be looked at, not to be changed
+            right: Right::Himself,
             reveals: seat.own_role == Some(OrgRole::Admin),
         };
         let details = RobotDetails {
@@ -285,8 +292,7 @@ impl App {
         let given = new.secret.is_some();
         let (secret, fresh) = self.fresh_secret(new.secret)?;
         let robot = self
-            .db
-            .write(move |tx| {
+            .write_as(caller, home.right.clone(), move |tx| {
                 principals::find(tx, &home.owner)?.ok_or(Error::NotFound("organization"))?;
                 let name = new.name.as_str();
                 if principals::find_by_name(tx, name)?.is_some() {
@@ -326,8 +332,7 @@ impl App {
         let home = home.clone();
         let (secret, fresh) = self.fresh_secret(None)?;
         let robot = self
-            .db
-            .write(move |tx| {
+            .write_as(caller, home.right.clone(), move |tx| {
                 let robot = home.principal(tx, &name)?;
                 let ending = Ending { now, by: &actor.name, reason: "regenerated" };
                 tokens::revoke_kind(tx, &robot.id, TokenKind::Robot, &ending)?;
@@ -355,16 +360,15 @@ impl App {
     ) -> Result<(), Error> {
         let (now, actor, name) = (self.now(), caller.actor(origin), home.full(short));
         let home = home.clone();
-        self.db
-            .write(move |tx| {
-                let robot = home.principal(tx, &name)?;
-                let ending = Ending { now, by: &actor.name, reason: "robot deleted" };
-                endings::delete(tx, &robot, None, &ending)?;
-                let act = Act::done("delete_robot", "robot", &name);
-                let act = act.id(robot.id.as_str()).namespace(&home.name);
-                Ok(audit::append(tx, now, &actor, &act)?)
-            })
-            .await
+        self.write_as(caller, home.right.clone(), move |tx| {
+            let robot = home.principal(tx, &name)?;
+            let ending = Ending { now, by: &actor.name, reason: "robot deleted" };
+            endings::delete(tx, &robot, None, &ending)?;
+            let act = Act::done("delete_robot", "robot", &name);
+            let act = act.id(robot.id.as_str()).namespace(&home.name);
+            Ok(audit::append(tx, now, &actor, &act)?)
+        })
+        .await
     }
 
     /// The permissions of a robot.

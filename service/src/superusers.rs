@@ -24,6 +24,7 @@ use crate::{
     caller::{Caller, FreshUser, Origin},
     organisations::{Face, face},
     passwords::Password,
+    still::Right,
     users::NewUser,
 };
 
@@ -149,7 +150,10 @@ impl App {
         let caller = by.0.caller();
         let ready = self.ready_user(self.claim(name, Some(caller)), new).await?;
         let (now, actor, account) = (self.now(), caller.actor(origin), caller.principal.account);
-        self.db.write(move |tx| ready.insert(tx, account, &actor, now).map(drop)).await?;
+        self.write_as(caller, Right::Superuser, move |tx| {
+            ready.insert(tx, account, &actor, now).map(drop)
+        })
+        .await?;
         Ok(password)
     }
 
@@ -175,8 +179,7 @@ impl App {
         let (now, actor, account) = (self.now(), caller.actor(origin), caller.principal.account);
         let name = name.to_owned();
         let user = self
-            .db
-            .write(move |tx| {
+            .write_as(caller, Right::Superuser, move |tx| {
                 let user = users::find(tx, &account, &name)?.ok_or(Error::NotFound("user"))?;
                 if named || user.superuser_at.is_some() {
                     return Err(Error::denied("change", name));
@@ -233,21 +236,20 @@ impl App {
         let named = self.settings.quay.names_superuser(name);
         let (now, actor, account) = (self.now(), caller.actor(origin), caller.principal.account);
         let name = name.to_owned();
-        self.db
-            .write(move |tx| {
-                let user = principals::find_by_name(tx, &name)?
-                    .filter(|user| user.account == account && user.kind == PrincipalKind::User)
-                    .ok_or(Error::NotFound("user"))?;
-                if named || user.superuser_at.is_some() {
-                    return Err(Error::denied("delete", name));
-                }
-                let ending = Ending { now, by: &actor.name, reason: "user deleted" };
-                endings::delete(tx, &user, None, &ending)?;
-                let act = Act::done("user_delete", "user", &name);
-                let act = act.id(user.id.as_str()).namespace(&name);
-                Ok(audit::append(tx, now, &actor, &act)?)
-            })
-            .await
+        self.write_as(caller, Right::Superuser, move |tx| {
+            let user = principals::find_by_name(tx, &name)?
+                .filter(|user| user.account == account && user.kind == PrincipalKind::User)
+                .ok_or(Error::NotFound("user"))?;
+            if named || user.superuser_at.is_some() {
+                return Err(Error::denied("delete", name));
+            }
+            let ending = Ending { now, by: &actor.name, reason: "user deleted" };
+            endings::delete(tx, &user, None, &ending)?;
+            let act = Act::done("user_delete", "user", &name);
+            let act = act.id(user.id.as_str()).namespace(&name);
+            Ok(audit::append(tx, now, &actor, &act)?)
+        })
+        .await
     }
 
     /// Every organisation, by name.
@@ -275,31 +277,30 @@ impl App {
         let (now, actor, account) = (self.now(), caller.actor(origin), caller.principal.account);
         let claim = change.name.map(|name| self.claim(name, Some(caller)));
         let name = name.to_owned();
-        self.db
-            .write(move |tx| {
-                let org = organisation(tx, &name, |org| org.account == account)?;
-                if let Some(email) = change.email {
-                    let email = email.map(|email| email.as_str().to_owned());
-                    let metadata = org.metadata.as_deref();
-                    organisations::set_profile(tx, &org.id, email.as_deref(), metadata)?;
-                }
-                if let Some(claim) = claim.filter(|claim| claim.name() != org.name) {
-                    claim.take(tx, &org.id)?;
-                    endings::rename(tx, &org.id, &org.name, claim.name(), now)?;
-                }
-                let new = principals::find(tx, &org.id)?.ok_or(Error::NotFound("organization"))?;
-                let shown = |org: &Principal| {
-                    serde_json::json!({ "name": org.name, "email": org.email }).to_string()
-                };
-                let (before, after) = (shown(&org), shown(&new));
-                let act = Act::done("org_change_name", "organization", &org.name)
-                    .id(org.id.as_str())
-                    .namespace(&new.name)
-                    .change(Some(&before), Some(&after));
-                audit::append(tx, now, &actor, &act)?;
-                Ok(face(&new))
-            })
-            .await
+        self.write_as(caller, Right::Superuser, move |tx| {
+            let org = organisation(tx, &name, |org| org.account == account)?;
+            if let Some(email) = change.email {
+                let email = email.map(|email| email.as_str().to_owned());
+                let metadata = org.metadata.as_deref();
+                organisations::set_profile(tx, &org.id, email.as_deref(), metadata)?;
+            }
+            if let Some(claim) = claim.filter(|claim| claim.name() != org.name) {
+                claim.take(tx, &org.id)?;
+                endings::rename(tx, &org.id, &org.name, claim.name(), now)?;
+            }
+            let new = principals::find(tx, &org.id)?.ok_or(Error::NotFound("organization"))?;
+            let shown = |org: &Principal| {
+                serde_json::json!({ "name": org.name, "email": org.email }).to_string()
+            };
+            let (before, after) = (shown(&org), shown(&new));
+            let act = Act::done("org_change_name", "organization", &org.name)
+                .id(org.id.as_str())
+                .namespace(&new.name)
+                .change(Some(&before), Some(&after));
+            audit::append(tx, now, &actor, &act)?;
+            Ok(face(&new))
+        })
+        .await
     }
 
     /// Ends an organisation with all that is its own.
@@ -315,7 +316,7 @@ impl App {
         let (account, name) = (by.0.caller().principal.account, name.to_owned());
         let org =
             self.db.read(move |q| organisation(q, &name, |org| org.account == account)).await?;
-        self.end_organisation(org.id, &by.0, origin).await
+        self.end_organisation(org.id, &by.0, Right::Superuser, origin).await
     }
 }
 

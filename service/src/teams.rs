@@ -99,45 +99,44 @@ impl App {
         let (now, actor, by) = (self.now(), caller.actor(origin), caller.principal.id);
         let (org, namespace) = (permit.on().id, permit.name().to_owned());
         let id = TeamId::random(self.chance());
-        self.db
-            .write(move |tx| {
-                principals::find(tx, &org)?.ok_or(Error::NotFound("organization"))?;
-                let TeamChange { name, role, description } = change;
-                let description = description.map(|text| text.as_str().to_owned());
-                let (team, before) = match teams::find(tx, &org, name.as_str())? {
-                    None => {
-                        let (name, description) =
-                            (name.as_str().to_owned(), description.unwrap_or_default());
-                        let team = Team { id, org, name, role, description, created_at: now };
-                        teams::insert(tx, &team)?;
-                        (team, None)
+        self.write_as(caller, permit.right(), move |tx| {
+            principals::find(tx, &org)?.ok_or(Error::NotFound("organization"))?;
+            let TeamChange { name, role, description } = change;
+            let description = description.map(|text| text.as_str().to_owned());
+            let (team, before) = match teams::find(tx, &org, name.as_str())? {
+                None => {
+                    let (name, description) =
+                        (name.as_str().to_owned(), description.unwrap_or_default());
+                    let team = Team { id, org, name, role, description, created_at: now };
+                    teams::insert(tx, &team)?;
+                    (team, None)
+                }
+                Some(old) => {
+                    let lowered = old.role == OrgRole::Admin && role != OrgRole::Admin;
+                    if lowered && is_only_admin_team(tx, &old, &by)? {
+                        return Err(Conflict::LastAdmin.into());
                     }
-                    Some(old) => {
-                        let lowered = old.role == OrgRole::Admin && role != OrgRole::Admin;
-                        if lowered && is_only_admin_team(tx, &old, &by)? {
-                            return Err(Conflict::LastAdmin.into());
-                        }
-                        let before = (old.role, old.description.clone());
-                        let description = description.unwrap_or_else(|| old.description.clone());
-                        let team = Team { role, description, ..old };
-                        if before != (team.role, team.description.clone()) {
-                            teams::update(tx, &team)?;
-                        }
-                        (team, Some(before))
+                    let before = (old.role, old.description.clone());
+                    let description = description.unwrap_or_else(|| old.description.clone());
+                    let team = Team { role, description, ..old };
+                    if before != (team.role, team.description.clone()) {
+                        teams::update(tx, &team)?;
                     }
-                };
-                let new = before.is_none();
-                let before = before.map(|(role, description)| team_json(role, &description));
-                let after = team_json(team.role, &team.description);
-                let act = if new { "org_create_team" } else { "org_set_team_role" };
-                let act = Act::done(act, "team", &team.name)
-                    .id(team.id.as_str())
-                    .namespace(&namespace)
-                    .change(before.as_deref(), Some(&after));
-                audit::append(tx, now, &actor, &act)?;
-                Ok(TeamChanged { team, new })
-            })
-            .await
+                    (team, Some(before))
+                }
+            };
+            let new = before.is_none();
+            let before = before.map(|(role, description)| team_json(role, &description));
+            let after = team_json(team.role, &team.description);
+            let act = if new { "org_create_team" } else { "org_set_team_role" };
+            let act = Act::done(act, "team", &team.name)
+                .id(team.id.as_str())
+                .namespace(&namespace)
+                .change(before.as_deref(), Some(&after));
+            audit::append(tx, now, &actor, &act)?;
+            Ok(TeamChanged { team, new })
+        })
+        .await
     }
 
     /// Ends a team.
@@ -154,23 +153,22 @@ impl App {
     ) -> Result<(), Error> {
         let (now, actor, by) = (self.now(), caller.actor(origin), caller.principal.id);
         let (org, namespace, name) = (permit.on().id, permit.name().to_owned(), name.to_owned());
-        self.db
-            .write(move |tx| {
-                let team = team_of(tx, &org, &name)?;
-                let admin_teams = teams::admin_teams(tx, &org, &by)?;
-                let others = admin_teams.iter().any(|other| *other != team.id);
-                if team.role == OrgRole::Admin && !others {
-                    return Err(Conflict::LastAdmin.into());
-                }
-                teams::delete(tx, &team.id)?;
-                let before = team_json(team.role, &team.description);
-                let act = Act::done("org_delete_team", "team", &name)
-                    .id(team.id.as_str())
-                    .namespace(&namespace)
-                    .change(Some(&before), None);
-                Ok(audit::append(tx, now, &actor, &act)?)
-            })
-            .await
+        self.write_as(caller, permit.right(), move |tx| {
+            let team = team_of(tx, &org, &name)?;
+            let admin_teams = teams::admin_teams(tx, &org, &by)?;
+            let others = admin_teams.iter().any(|other| *other != team.id);
+            if team.role == OrgRole::Admin && !others {
+                return Err(Conflict::LastAdmin.into());
+            }
+            teams::delete(tx, &team.id)?;
+            let before = team_json(team.role, &team.description);
+            let act = Act::done("org_delete_team", "team", &name)
+                .id(team.id.as_str())
+                .namespace(&namespace)
+                .change(Some(&before), None);
+            Ok(audit::append(tx, now, &actor, &act)?)
+        })
+        .await
     }
 
     /// Who is in the team `name` of `org`; with `pending` also who is invited.
@@ -229,36 +227,34 @@ impl App {
         let (org, namespace) = (permit.on().id, permit.name().to_owned());
         let (team, name) = (team.to_owned(), name.to_owned());
         let by_mail = self.settings.quay.invites_to_teams();
-        self.db
-            .write(move |tx| {
-                let team = team_of(tx, &org, &team)?;
-                let of = principals::find(tx, &org)?.ok_or(Error::NotFound("organization"))?;
-                let who = somebody(tx, &of, &name)?;
-                if who.kind == PrincipalKind::Robot && who.owner != Some(org) {
-                    return Err(Conflict::ForeignRobot { robot: who.name, namespace }.into());
-                }
-                if teams::is_member(tx, &team.id, &who.id)? {
-                    return Err(Conflict::AlreadyMember(who.name).into());
-                }
-                let stranger =
-                    who.kind == PrincipalKind::User && !teams::in_org(tx, &org, &who.id)?;
-                let invited = by_mail && stranger;
-                let act = if invited {
-                    teams::invite(tx, &team.id, &who.id, &by, now)?;
-                    "org_invite_team_member"
-                } else {
-                    teams::add_member(tx, &team.id, &who.id, now)?;
-                    "org_add_team_member"
-                };
-                let after = member_json(&team.name, &who.name);
-                let act = Act::done(act, "team", &team.name)
-                    .id(team.id.as_str())
-                    .namespace(&namespace)
-                    .change(None, Some(&after));
-                audit::append(tx, now, &actor, &act)?;
-                Ok(TeamMember { who: face(&who), invited })
-            })
-            .await
+        self.write_as(caller, permit.right(), move |tx| {
+            let team = team_of(tx, &org, &team)?;
+            let of = principals::find(tx, &org)?.ok_or(Error::NotFound("organization"))?;
+            let who = somebody(tx, &of, &name)?;
+            if who.kind == PrincipalKind::Robot && who.owner != Some(org) {
+                return Err(Conflict::ForeignRobot { robot: who.name, namespace }.into());
+            }
+            if teams::is_member(tx, &team.id, &who.id)? {
+                return Err(Conflict::AlreadyMember(who.name).into());
+            }
+            let stranger = who.kind == PrincipalKind::User && !teams::in_org(tx, &org, &who.id)?;
+            let invited = by_mail && stranger;
+            let act = if invited {
+                teams::invite(tx, &team.id, &who.id, &by, now)?;
+                "org_invite_team_member"
+            } else {
+                teams::add_member(tx, &team.id, &who.id, now)?;
+                "org_add_team_member"
+            };
+            let after = member_json(&team.name, &who.name);
+            let act = Act::done(act, "team", &team.name)
+                .id(team.id.as_str())
+                .namespace(&namespace)
+                .change(None, Some(&after));
+            audit::append(tx, now, &actor, &act)?;
+            Ok(TeamMember { who: face(&who), invited })
+        })
+        .await
     }
 
     /// Takes a user or robot out of a team, or his invitation back.
@@ -277,29 +273,28 @@ impl App {
         let (now, actor, by) = (self.now(), caller.actor(origin), caller.principal.id);
         let (org, namespace) = (permit.on().id, permit.name().to_owned());
         let (team, name) = (team.to_owned(), name.to_owned());
-        self.db
-            .write(move |tx| {
-                let team = team_of(tx, &org, &team)?;
-                let of = principals::find(tx, &org)?.ok_or(Error::NotFound("organization"))?;
-                let who = somebody(tx, &of, &name)?;
-                if who.id == by && is_only_admin_team(tx, &team, &by)? {
-                    return Err(Conflict::LastAdmin.into());
-                }
-                let act = if teams::remove_member(tx, &team.id, &who.id)? {
-                    "org_remove_team_member"
-                } else if teams::uninvite(tx, &team.id, &who.id)? {
-                    "org_delete_team_member_invite"
-                } else {
-                    return Err(Conflict::NotMember(who.name).into());
-                };
-                let before = member_json(&team.name, &who.name);
-                let act = Act::done(act, "team", &team.name)
-                    .id(team.id.as_str())
-                    .namespace(&namespace)
-                    .change(Some(&before), None);
-                Ok(audit::append(tx, now, &actor, &act)?)
-            })
-            .await
+        self.write_as(caller, permit.right(), move |tx| {
+            let team = team_of(tx, &org, &team)?;
+            let of = principals::find(tx, &org)?.ok_or(Error::NotFound("organization"))?;
+            let who = somebody(tx, &of, &name)?;
+            if who.id == by && is_only_admin_team(tx, &team, &by)? {
+                return Err(Conflict::LastAdmin.into());
+            }
+            let act = if teams::remove_member(tx, &team.id, &who.id)? {
+                "org_remove_team_member"
+            } else if teams::uninvite(tx, &team.id, &who.id)? {
+                "org_delete_team_member_invite"
+            } else {
+                return Err(Conflict::NotMember(who.name).into());
+            };
+            let before = member_json(&team.name, &who.name);
+            let act = Act::done(act, "team", &team.name)
+                .id(team.id.as_str())
+                .namespace(&namespace)
+                .change(Some(&before), None);
+            Ok(audit::append(tx, now, &actor, &act)?)
+        })
+        .await
     }
 
     /// The permissions of a team.

@@ -228,16 +228,7 @@ impl App {
     ) -> Result<(), Error> {
         let hash = self.hash_new_password(password).await?;
         let now = self.now();
-        self.db
-            .write(move |tx| {
-                let user = principals::find(tx, &user)?.ok_or(Error::NotFound("user"))?;
-                let ending = Ending { now, by: &actor.name, reason: "password changed" };
-                users::set_password(tx, &user.id, &hash, &ending)?;
-                let act = Act::done("user_change_password", "user", &user.name);
-                let act = act.id(user.id.as_str()).namespace(&user.name);
-                Ok(audit::append(tx, now, &actor, &act)?)
-            })
-            .await
+        self.db.write(move |tx| give_password(tx, &user, &hash, &actor, now)).await
     }
 
     /// Begins a session of a user who has just proved who he is.
@@ -318,4 +309,20 @@ impl FirstToken {
 fn first_account(q: &mut dyn Query) -> Result<AccountId, Error> {
     let account = installation::first_account(q)?;
     account.ok_or_else(|| Error::internal("the store has no account"))
+}
+
+/// Gives a user another password; what was born of the former one ends.
+pub(crate) fn give_password(
+    tx: &mut Tx<'_>,
+    user: &PrincipalId,
+    hash: &str,
+    actor: &Actor,
+    now: UnixMillis,
+) -> Result<(), Error> {
+    let user = principals::find(tx, user)?.ok_or(Error::NotFound("user"))?;
+    let ending = Ending { now, by: &actor.name, reason: "password changed" };
+    users::set_password(tx, &user.id, hash, &ending)?;
+    let act = Act::done("user_change_password", "user", &user.name);
+    let act = act.id(user.id.as_str()).namespace(&user.name);
+    Ok(audit::append(tx, now, actor, &act)?)
 }

@@ -11,7 +11,11 @@ use std::str::FromStr;
 
 use claviger_domain::{Chance, Error, UnixMillis, id};
 
-use crate::{postgres::PostgresConnection, sqlite::SqliteConnection};
+use crate::{
+    feed::{self, Position},
+    postgres::PostgresConnection,
+    sqlite::SqliteConnection,
+};
 
 /// What went wrong below the use cases.
 #[derive(Debug, thiserror::Error)]
@@ -454,6 +458,15 @@ impl Tx<'_> {
     /// Says that a fact has changed: it is evicted everywhere before the write is answered.
     pub fn touch(&mut self, fact: Touched) {
         self.touched.push(fact);
+    }
+
+    /// Whether nothing was touched since the feed stood at `position`: neither by a commit nor in
+    /// the commit that this write is part of.
+    ///
+    /// # Errors
+    /// For trouble with the database.
+    pub fn is_next_after(&mut self, position: &Position) -> Result<bool, StoreError> {
+        Ok(self.touched.is_empty() && feed::position(self)? == *position)
     }
 
     /// Where ids made by the store come from.

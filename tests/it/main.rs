@@ -21,6 +21,7 @@ mod registry;
 mod repositories;
 mod secrecy;
 mod service;
+mod still;
 mod store;
 mod story;
 mod superusers;

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use claviger_domain::{
     Error,
-    access::{NamespaceFacts, RepoAcl},
+    access::{NamespaceFacts, RepoAcl, Standing},
     id::PrincipalId,
     principal::{PrincipalFacts, PrincipalKind, TeamFacts},
+    scope::Caps,
 };
 use claviger_store::{Db, Query, principals, repositories, teams, tokens};
 
 use super::{
-    AsOf, Credentials, Facts, Lookup,
+    AsOf, Credentials, Facts, Gathered, Lookup,
     gate::Epoch,
     shelf::{Found, Missing, Source},
 };
@@ -299,6 +300,29 @@ impl Facts {
         id: PrincipalId,
     ) -> Result<Option<Arc<PrincipalFacts>>, Error> {
         self.settled(db, &id).await
+    }
+
+    /// Whether nothing was evicted since what is known of `as_of` was looked at.
+    pub(crate) fn is_present(&self, as_of: AsOf) -> bool {
+        as_of == AsOf(Some(self.gate.now()))
+    }
+
+    /// Everything that a decision about `about` looks at, as a write in progress sees it.
+    pub(crate) fn gather_in(
+        &self,
+        q: &mut dyn Query,
+        principal: &Arc<PrincipalFacts>,
+        about: About<'_>,
+        caps: Caps,
+        standing: impl FnOnce(&PrincipalFacts) -> Standing,
+    ) -> Result<Gathered, Error> {
+        let known = Known { facts: principal, as_of: AsOf(None) };
+        let decision = Decision { principal: Some(known), about };
+        let raw = decision.ask(self, &mut Source::Store(q), self.gate.now())?;
+        let raw = raw.map_err(|Missing| lost())?;
+        let standing = raw.principal.as_deref().map(standing).unwrap_or_default();
+        let Raw { principal, teams, acl, namespace } = raw;
+        Ok(Gathered { principal, teams, acl, namespace, standing, caps })
     }
 
     /// Everything that a decision about `about` looks at, without what the settings and the
