@@ -12,21 +12,7 @@ use std::{
     time::Duration,
 };
 
-/// Upper bounds of the latency buckets, in microseconds, with the label of each in seconds.
-const BUCKETS: [(u64, &str); 12] = [
-    (250, "0.00025"),
-    (500, "0.0005"),
-    (1_000, "0.001"),
-    (2_500, "0.0025"),
-    (5_000, "0.005"),
-    (10_000, "0.01"),
-    (25_000, "0.025"),
-    (50_000, "0.05"),
-    (100_000, "0.1"),
-    (500_000, "0.5"),
-    (1_000_000, "1"),
-    (5_000_000, "5"),
-];
+use claviger_service::histogram::{Histogram, Seen};
 
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
@@ -34,9 +20,7 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 #[derive(Default)]
 pub struct RouteStats {
     classes: [AtomicU64; CLASSES.len()],
-    buckets: [AtomicU64; BUCKETS.len()],
-    count: AtomicU64,
-    micros: AtomicU64,
+    took: Histogram,
 }
 
 impl RouteStats {
@@ -46,13 +30,11 @@ impl RouteStats {
         if let Some(class) = self.classes.get(class) {
             class.fetch_add(1, Relaxed);
         }
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let bucket = BUCKETS.iter().position(|(bound, _)| micros <= *bound);
-        if let Some(bucket) = bucket.and_then(|at| self.buckets.get(at)) {
-            bucket.fetch_add(1, Relaxed);
-        }
-        self.count.fetch_add(1, Relaxed);
-        self.micros.fetch_add(micros, Relaxed);
+        self.took.record(took);
+    }
+
+    fn is_used(&self) -> bool {
+        self.classes.iter().any(|class| class.load(Relaxed) > 0)
     }
 }
 
@@ -104,7 +86,7 @@ impl Metrics {
 
     fn write(&self, out: &mut String) {
         let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
-        let used = || routes.iter().filter(|route| route.stats.count.load(Relaxed) > 0);
+        let used = || routes.iter().filter(|route| route.stats.is_used());
         head(out, "claviger_http_requests_total", "counter", "Answers by door, route and class.");
         for Route { labels, stats } in used() {
             for (class, count) in CLASSES.iter().zip(&stats.classes) {
@@ -122,17 +104,7 @@ impl Metrics {
         let name = "claviger_http_request_duration_seconds";
         head(out, name, "histogram", "Time from the head of a request to its answer.");
         for Route { labels, stats } in used() {
-            let mut sum = 0;
-            for ((_, bound), bucket) in BUCKETS.iter().zip(&stats.buckets) {
-                sum += bucket.load(Relaxed);
-                line(out, format_args!("{name}_bucket{{{labels},le=\"{bound}\"}} {sum}"));
-            }
-            let count = stats.count.load(Relaxed).max(sum);
-            line(out, format_args!("{name}_bucket{{{labels},le=\"+Inf\"}} {count}"));
-            let micros = stats.micros.load(Relaxed);
-            let (whole, rest) = (micros / 1_000_000, micros % 1_000_000);
-            line(out, format_args!("{name}_sum{{{labels}}} {whole}.{rest:06}"));
-            line(out, format_args!("{name}_count{{{labels}}} {count}"));
+            samples(out, name, labels, &stats.took);
         }
         let open = [("", self.connections.load(Relaxed))];
         number(out, "claviger_http_connections", "gauge", "Open connections.", &open);
@@ -148,6 +120,31 @@ pub(crate) fn number(out: &mut String, name: &str, kind: &str, help: &str, value
     for (labels, value) in values {
         line(out, format_args!("{name}{labels} {value}"));
     }
+}
+
+/// A metric of time.
+pub(crate) fn seconds(out: &mut String, name: &str, kind: &str, help: &str, value: Duration) {
+    head(out, name, kind, help);
+    line(out, format_args!("{name} {}.{:06}", value.as_secs(), value.subsec_micros()));
+}
+
+/// A histogram that has no labels.
+pub(crate) fn histogram(out: &mut String, name: &str, help: &str, histogram: &Histogram) {
+    head(out, name, "histogram", help);
+    samples(out, name, "", histogram);
+}
+
+fn samples(out: &mut String, name: &str, labels: &str, histogram: &Histogram) {
+    let Seen { at_most, count, sum } = histogram.seen();
+    let comma = if labels.is_empty() { "" } else { "," };
+    for (bound, count) in at_most {
+        line(out, format_args!("{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {count}"));
+    }
+    line(out, format_args!("{name}_bucket{{{labels}{comma}le=\"+Inf\"}} {count}"));
+    let of = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
+    let (whole, rest) = (sum.as_secs(), sum.subsec_micros());
+    line(out, format_args!("{name}_sum{of} {whole}.{rest:06}"));
+    line(out, format_args!("{name}_count{of} {count}"));
 }
 
 /// The two lines that introduce a metric.

@@ -16,6 +16,7 @@ use axum::{
     response::Response,
 };
 use claviger_domain::{id::RequestId, time::Chance};
+use claviger_service::decisions::through;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONTENT_LENGTH, EXPECT},
@@ -106,7 +107,7 @@ pub(crate) async fn enter(
         drop(request);
         entry.face.too_large()
     } else {
-        caught(next.run(request)).await.unwrap_or_else(|cause| {
+        caught(through(entry.door, next.run(request))).await.unwrap_or_else(|cause| {
             let mut response = entry.face.internal();
             response.extensions_mut().insert(cause);
             response

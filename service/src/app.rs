@@ -6,6 +6,7 @@ use claviger_domain::{
     Chance, Clock, Error, UnixMillis,
     id::{AccountId, PrincipalId},
 };
+pub use claviger_store::feed::Feed;
 use claviger_store::{Db, Memory, Query, Target};
 use quick_cache::sync::Cache;
 
@@ -115,6 +116,11 @@ impl App {
     /// How many decisions were made.
     pub fn decisions(&self) -> &Decisions {
         &self.decisions
+    }
+
+    /// The change feed as this process follows it.
+    pub fn feed(&self) -> &Feed {
+        self.db.feed()
     }
 
     /// Whether the store answers.

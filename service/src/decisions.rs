@@ -1,5 +1,8 @@
 //! What was decided about access: counted, and noted for the audit as `audit.decisions` says.
 //!
+//! Decisions are counted by the door that asked. A decision does not know its door, so the porch
+//! says it of all the work of a request ([`through`]).
+//!
 //! Nothing of this is in the way of a request: a decision is put into a bounded queue, and a batch
 //! of them is written now and then. When the queue is full, decisions are dropped and counted.
 
@@ -36,11 +39,34 @@ pub(crate) struct Decision {
     pub(crate) refused: bool,
 }
 
+/// The doors that decisions are counted for; the last stands for whoever is none of them.
+pub const DOORS: [&str; 9] =
+    ["quay", "registry", "oauth", "openshift", "native", "astra", "forward", "access", "other"];
+
+tokio::task_local! {
+    /// The place in [`DOORS`] of the door that the work of this task is for.
+    static DOOR: usize;
+}
+
+/// Does the work of a request, whose decisions are counted for `door`.
+pub fn through<T>(door: &str, work: impl Future<Output = T>) -> impl Future<Output = T> {
+    let known = DOORS.iter().position(|known| *known == door);
+    DOOR.scope(known.unwrap_or(DOORS.len() - 1), work)
+}
+
+/// What was decided for one door. Each stands in lines of its own, so that doors on several cores
+/// do not take them from each other.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Count {
+    allowed: AtomicU64,
+    denied: AtomicU64,
+}
+
 /// Counts decisions, and keeps those that are to be written.
 #[derive(Debug, Default)]
 pub struct Decisions {
-    allowed: AtomicU64,
-    denied: AtomicU64,
+    counts: [Count; DOORS.len()],
     dropped: AtomicU64,
     waiting: Mutex<Vec<Decision>>,
 }
@@ -48,18 +74,19 @@ pub struct Decisions {
 impl Decisions {
     /// One was made.
     pub(crate) fn count(&self, allowed: bool) {
-        let counter = if allowed { &self.allowed } else { &self.denied };
-        counter.fetch_add(1, Relaxed);
+        let door = DOOR.try_with(|door| *door).unwrap_or(DOORS.len() - 1);
+        if let Some(count) = self.counts.get(door) {
+            let counter = if allowed { &count.allowed } else { &count.denied };
+            counter.fetch_add(1, Relaxed);
+        }
     }
 
-    /// How many allowed something.
-    pub fn allowed(&self) -> u64 {
-        self.allowed.load(Relaxed)
-    }
-
-    /// How many refused something.
-    pub fn denied(&self) -> u64 {
-        self.denied.load(Relaxed)
+    /// How many allowed something and how many refused, door by door.
+    pub fn by_door(&self) -> impl Iterator<Item = (&'static str, u64, u64)> {
+        DOORS
+            .iter()
+            .zip(&self.counts)
+            .map(|(door, count)| (*door, count.allowed.load(Relaxed), count.denied.load(Relaxed)))
     }
 
     /// How many should have been written and were not.

@@ -46,6 +46,8 @@ use claviger_domain::{
 };
 use claviger_store::{Db, Memory, Touched, feed::Feed};
 
+use crate::histogram::Histogram;
+
 pub(crate) use self::gather::{About, Known};
 use self::{
     gate::{Epoch, Gate},
@@ -62,6 +64,7 @@ pub struct Facts {
     teams: Shelf<TeamId, TeamFacts>,
     repos: Shelf<Box<str>, RepoAcl>,
     gate: Gate,
+    fills: Histogram,
     max_staleness: Duration,
     feed: OnceLock<Arc<Feed>>,
 }
@@ -168,6 +171,7 @@ impl Facts {
             teams: Shelf::new(share(5), 300),
             repos: Shelf::new(share(30), 500),
             gate: Gate::new(),
+            fills: Histogram::default(),
             max_staleness,
             feed: OnceLock::new(),
         }
@@ -192,6 +196,16 @@ impl Facts {
             teams: self.teams.usage(),
             repos: self.repos.usage(),
         }
+    }
+
+    /// How often commits have touched facts.
+    pub fn evictions(&self) -> u64 {
+        self.gate.evictions()
+    }
+
+    /// How long questions took whose facts were read.
+    pub fn fills(&self) -> &Histogram {
+        &self.fills
     }
 
     /// Everything that a decision about `about` looks at, of one moment. `standing` says what the

@@ -111,6 +111,7 @@ fn what_was_answered_is_seen_by_whoever_begins_later() {
         reader.join().unwrap();
         writer.join().unwrap();
         assert_eq!(world.one(MEMBER), 2, "nothing old is left behind");
+        assert_eq!(world.gate.evictions(), 1);
     });
 }
 

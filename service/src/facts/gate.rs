@@ -40,6 +40,11 @@ impl Gate {
         Epoch(self.epoch.load(Ordering::Acquire))
     }
 
+    /// How many evictions there were.
+    pub(crate) fn evictions(&self) -> u64 {
+        self.now().0
+    }
+
     /// Remembers what was read by `insert`, unless an eviction came since; whether it did.
     pub(crate) fn keep(&self, since: Epoch, insert: impl FnOnce()) -> bool {
         let _shared = self.fills.read().unwrap_or_else(PoisonError::into_inner);

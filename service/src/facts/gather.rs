@@ -1,6 +1,6 @@
 //! Questions to the facts: what one request needs of them, of one moment.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use claviger_domain::{
     Error,
@@ -281,7 +281,10 @@ impl Facts {
             let answer = question.ask(&facts, &mut source, since)?;
             answer.map(|answer| (answer, since)).map_err(|Missing| lost())
         };
-        if snapshot { db.read(ask).await } else { db.peek(ask).await }
+        let started = Instant::now();
+        let answer = if snapshot { db.read(ask).await } else { db.peek(ask).await };
+        self.fills.record(started.elapsed());
+        answer
     }
 
     /// The token that a verified secret reaches, with whom it acts for; `None` when there is none.
