@@ -1,4 +1,4 @@
-//! Api tokens, as the Astra door lists them: what was revoked or has ended is not there.
+//! Api tokens, as the Astra door shows them: what was revoked or has ended is not there.
 
 use claviger_domain::{
     UnixMillis,
@@ -8,7 +8,7 @@ use claviger_domain::{
 
 use crate::{
     collection::{self, Column, Page, Scope, Source},
-    db::{Query, Row, StoreError},
+    db::{Query, Row, Stmt, StoreError, Tx, statements},
 };
 
 /// An api token that lives.
@@ -28,6 +28,19 @@ pub struct ApiToken {
     pub modified_at: Option<UnixMillis>,
     /// By whom; `None`: nobody, or the program.
     pub modified_by: Option<PrincipalId>,
+}
+
+statements! {
+    FIND = Stmt::same(
+        "SELECT t.id, t.name, t.principal_id, t.created_at, t.created_by_id, t.modified_at,
+            t.modified_by_id
+         FROM token t
+         WHERE t.id = $1 AND t.principal_id = $2 AND t.kind = 'api' AND t.revoked_at IS NULL
+            AND (t.expires_at IS NULL OR t.expires_at > $3)"
+    );
+    CHANGE = Stmt::same(
+        "UPDATE token SET name = $2, modified_at = $3, modified_by_id = $4 WHERE id = $1"
+    );
 }
 
 const LABELS: &str = "SELECT 1 FROM label l WHERE l.object_id = t.id";
@@ -74,10 +87,39 @@ impl ApiToken {
     }
 }
 
-/// The page of a user's api tokens that `asked` describes.
+/// A user's api token.
 ///
 /// # Errors
 /// For trouble with the database (so for all of this file).
+pub fn find(
+    q: &mut dyn Query,
+    owner: &PrincipalId,
+    id: &TokenId,
+    now: UnixMillis,
+) -> Result<Option<ApiToken>, StoreError> {
+    let row = q.optional(&FIND, &[id.into(), owner.into(), now.into()])?;
+    row.map(|row| ApiToken::from_row(&row)).transpose()
+}
+
+/// Notes that a token was changed, and what it is called now. Nobody decides by it, so nothing is
+/// touched.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn change(
+    tx: &mut Tx<'_>,
+    id: &TokenId,
+    name: &str,
+    at: UnixMillis,
+    by: &PrincipalId,
+) -> Result<(), StoreError> {
+    tx.execute(&CHANGE, &[id.into(), name.into(), at.into(), by.into()]).map(drop)
+}
+
+/// The page of a user's api tokens that `asked` describes.
+///
+/// # Errors
+/// For trouble with the database.
 pub fn page(
     q: &mut dyn Query,
     owner: &PrincipalId,

@@ -106,6 +106,14 @@ pub struct Page<T> {
     pub end: Option<Position>,
 }
 
+impl<T> Page<T> {
+    /// The same page of other items.
+    pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
+        let Self { items, count, end } = self;
+        Page { items: items.into_iter().map(f).collect(), count, end }
+    }
+}
+
 /// The page that `asked` describes, of those items of `source` that are in `scope`.
 ///
 /// # Errors

@@ -4,9 +4,11 @@
 //! A token, a user and an account have them under their id; what may have the same id as a user
 //! has them under [`of_role_binding`] and [`of_credential`].
 
+use std::collections::HashMap;
+
 use claviger_domain::account::Label;
 
-use crate::db::{Query, Stmt, StoreError, Tx, statements};
+use crate::db::{Composed, Param, Query, Row, Stmt, StoreError, Tx, statements};
 
 statements! {
     OF = Stmt::same("SELECT name, value FROM label WHERE object_id = $1 ORDER BY position");
@@ -32,10 +34,37 @@ pub fn of_credential(user: &str) -> String {
 /// For trouble with the database (so for all of this file).
 pub fn of(q: &mut dyn Query, object: &str) -> Result<Vec<Label>, StoreError> {
     let rows = q.all(&OF, &[object.into()])?;
-    let label = |row: &crate::Row| {
-        Label::new(row.text(0)?, row.text(1)?).map_err(|_| StoreError::Column { column: 0 })
-    };
-    rows.iter().map(label).collect()
+    rows.iter().map(|row| label(row, 0)).collect()
+}
+
+/// The labels of each of the things of a page, in the order given; what has none is left out.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn of_many(
+    q: &mut dyn Query,
+    objects: &[&str],
+) -> Result<HashMap<String, Vec<Label>>, StoreError> {
+    let mut found: HashMap<String, Vec<Label>> = HashMap::new();
+    if objects.is_empty() {
+        return Ok(found);
+    }
+    let numbers: Vec<_> = (1..=objects.len()).map(|number| format!("${number}")).collect();
+    let sql = format!(
+        "SELECT object_id, name, value FROM label WHERE object_id IN ({})
+         ORDER BY object_id, position",
+        numbers.join(", ")
+    );
+    let values: Vec<Param<'_>> = objects.iter().map(|object| (*object).into()).collect();
+    for row in q.once(&Composed::new(sql), &values)? {
+        found.entry(row.text(0)?.to_owned()).or_default().push(label(&row, 1)?);
+    }
+    Ok(found)
+}
+
+fn label(row: &Row, first: usize) -> Result<Label, StoreError> {
+    let label = Label::new(row.text(first)?, row.text(first + 1)?);
+    label.map_err(|_| StoreError::Column { column: first })
 }
 
 /// Gives a thing these labels in the place of those that it has.

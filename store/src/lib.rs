@@ -53,6 +53,7 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
     let files = [
         ("account_users", account_users::ALL),
         ("accounts", accounts::ALL),
+        ("api_tokens", api_tokens::ALL),
         ("app_tokens", app_tokens::ALL),
         ("authorizations", authorizations::ALL),
         ("applications", applications::ALL),

@@ -10,6 +10,7 @@ use claviger_domain::{
 use crate::{
     db::{Param, Query, Row, Stmt, StoreError, Touched, Tx, statements},
     endings::Ending,
+    labels,
 };
 
 /// A token to be made.
@@ -173,10 +174,12 @@ statements! {
          RETURNING id"
     );
     SWEEP_REVOKED = Stmt::same(
-        "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE revoked_at <= $1 LIMIT $2)"
+        "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE revoked_at <= $1 LIMIT $2)
+         RETURNING id"
     );
     SWEEP_EXPIRED = Stmt::same(
-        "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE expires_at <= $1 LIMIT $2)"
+        "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE expires_at <= $1 LIMIT $2)
+         RETURNING id"
     );
     SWEEP_SECRETS = Stmt::same("DELETE FROM secret WHERE valid_until <= $1");
     FORGET_SECRET = Stmt::same("DELETE FROM secret WHERE lookup = $1");
@@ -343,15 +346,20 @@ pub fn revoke_born_of_password(
     revoke_by(tx, &REVOKE_BORN_OF_PASSWORD, &values)
 }
 
-/// Removes at most `most` tombstones of tokens, those that ended at `until` or before; how many. They
-/// open nothing, so nothing is touched.
+/// Removes at most `most` tombstones of tokens of each way to end, those that ended at `until` or
+/// before, with their labels; how many. They open nothing, so nothing is touched.
 ///
 /// # Errors
 /// For trouble with the database.
 pub fn sweep(tx: &mut Tx<'_>, until: UnixMillis, most: i64) -> Result<u64, StoreError> {
-    let revoked = tx.execute(&SWEEP_REVOKED, &[until.into(), most.into()])?;
-    let expired = tx.execute(&SWEEP_EXPIRED, &[until.into(), most.into()])?;
-    Ok(revoked + expired)
+    let mut swept = 0;
+    for stmt in [&SWEEP_REVOKED, &SWEEP_EXPIRED] {
+        for row in tx.all(stmt, &[until.into(), most.into()])? {
+            labels::remove(tx, row.text(0)?)?;
+            swept += 1;
+        }
+    }
+    Ok(swept)
 }
 
 /// Removes the secrets that ended by a rotation at `until` or before.

@@ -72,7 +72,7 @@ impl TestApp {
     }
 
     /// Keys like those of the application, for what the tests write themselves.
-    fn keys(&self) -> KeyRing {
+    pub fn keys(&self) -> KeyRing {
         let master = self.keyring.read().expect("keys").expect("keys");
         let prefix = self.app.settings().tokens.prefix;
         let keys = Keys::new(&master, self.installation, &[master.newest()], prefix, &[], true);

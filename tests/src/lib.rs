@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod app;
+pub mod astra;
 pub mod case;
 pub mod openshift;
 pub mod real;

@@ -15,21 +15,21 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use claviger_domain::{Error, id::AccountId};
+use claviger_domain::{Error, collection, id::AccountId};
 use claviger_service::{
     Caller, Origin,
+    collection::{Listing, Shape},
     residents::{Fellow, Resident},
     settings::RegistryState,
 };
 use http::{HeaderMap, Method, header::AUTHORIZATION, request::Parts};
-use percent_encoding::percent_decode_str;
 
 use super::{
     Astra,
     body::Fields,
     etag::Preconditions,
     media::{Kind, Media},
-    problem::{Flaw, Problem},
+    problem::Problem,
 };
 use crate::{Visit, limit};
 
@@ -128,15 +128,21 @@ impl Call {
         }
     }
 
-    /// The parameters of the query, decoded: `+` is a blank.
-    pub(crate) fn query(&self) -> Vec<(String, String)> {
-        let decode = |text: &str| {
-            percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
-        };
-        let query = self.head.uri.query().unwrap_or_default();
-        let pairs = query.split('&').filter(|pair| !pair.is_empty());
-        let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        pairs.map(|(name, value)| (decode(name), decode(value))).collect()
+    fn query(&self) -> &str {
+        self.head.uri.query().unwrap_or_default()
+    }
+
+    /// What is asked of the collection `shape`, which belongs to `whose`.
+    ///
+    /// # Errors
+    /// Problem 6 for parameters that there are not, 5 for bad values.
+    pub(crate) fn listing(
+        &self,
+        door: &Astra,
+        shape: &'static Shape,
+        whose: impl Into<String>,
+    ) -> Result<Listing, Problem> {
+        Ok(door.app.listing(shape, whose, self.query())?)
     }
 
     /// Checks that there is no query.
@@ -144,14 +150,7 @@ impl Call {
     /// # Errors
     /// Problem 6, which names each parameter.
     pub(crate) fn no_query(&self) -> Result<(), Problem> {
-        let mut names: Vec<_> = self.query().into_iter().map(|(name, _)| name).collect();
-        names.sort();
-        names.dedup();
-        let flaws = names.into_iter().map(|name| Flaw::new(name, "is not supported here"));
-        match flaws.collect::<Vec<_>>() {
-            flaws if flaws.is_empty() => Ok(()),
-            flaws => Err(Problem::unknown_parameters(flaws)),
-        }
+        Ok(collection::nothing(self.query())?)
     }
 
     /// In which media type resources of this kind are answered.

@@ -11,10 +11,12 @@ mod accounts;
 mod body;
 mod etag;
 mod gate;
+mod lists;
 mod media;
 mod metadata;
 mod problem;
 mod reply;
+mod tokens;
 mod users;
 
 use std::sync::Arc;
@@ -44,7 +46,10 @@ pub fn door(app: &Arc<App>, porch: &Arc<Porch>) -> Door {
 }
 
 fn routes() -> Routes<Arc<Astra>> {
-    Routes::new("astra", &["/accounts"]).and(accounts::routes()).and(users::routes())
+    Routes::new("astra", &["/accounts"])
+        .and(accounts::routes())
+        .and(users::routes())
+        .and(tokens::routes())
 }
 
 /// A list to add routes to.

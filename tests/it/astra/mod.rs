@@ -1,4 +1,6 @@
 //! The Astra door.
 
+mod cases;
 mod gate;
+mod tokens;
 mod world;

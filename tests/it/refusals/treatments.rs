@@ -279,6 +279,10 @@ fn astra_fields(route: &RouteLine) -> Value {
             "type": "application/astra-account", "version": "1.0", "name": "Testing",
             "metadata": {"labels": [{"name": "a", "value": "b"}]},
         }),
+        "tokens" => json!({
+            "type": "application/astra-token", "version": "1.0", "name": "Testing",
+            "metadata": {"labels": [{"name": "a", "value": "b"}]},
+        }),
         other => panic!("say what the body of `{other}` is"),
     }
 }
