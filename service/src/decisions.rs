@@ -41,7 +41,7 @@ pub(crate) struct Decision {
 
 /// The doors that decisions are counted for; the last stands for whoever is none of them.
 pub const DOORS: [&str; 9] =
-    ["quay", "registry", "oauth", "openshift", "native", "astra", "forward", "access", "other"];
+    ["quay", "registry", "oauth", "openshift", "native", "astra", "forward", "decisions", "other"];
 
 tokio::task_local! {
     /// The place in [`DOORS`] of the door that the work of this task is for.
