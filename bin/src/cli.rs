@@ -191,6 +191,8 @@ pub(crate) enum RegistryCommand {
         #[command(flatten)]
         serve: ServeArgs,
     },
+    /// Print the routes of `forward.preset = "registry"`, to be changed in the file.
+    Routes,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

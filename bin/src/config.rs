@@ -10,18 +10,18 @@ mod value;
 use std::{
     collections::BTreeMap,
     fmt, fs,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
 };
 
 use claviger_domain::name::Namespace;
-use claviger_service::Settings;
+use claviger_service::{Settings, forward::SharedSecret};
 use claviger_store::PostgresAddress;
 use zeroize::Zeroizing;
 
-use self::value::Given;
-pub(crate) use self::value::parse_duration;
+use self::{route::Preset, value::Given};
+pub(crate) use self::{route::REGISTRY as REGISTRY_ROUTES, value::parse_duration};
 
 /// What an operator configured.
 pub(crate) struct Config {
@@ -35,6 +35,8 @@ pub(crate) struct Config {
     tls_key: Option<PathBuf>,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: LogLevel,
+    forward_secret_file: Option<PathBuf>,
+    forward_preset: Option<Preset>,
     pub(crate) settings: Settings,
     /// Variables that only ever come from the environment.
     pub(crate) secrets: Secrets,
@@ -123,6 +125,20 @@ impl FromStr for PublicUrl {
     }
 }
 
+impl PublicUrl {
+    /// Whether it names this machine.
+    fn is_local(&self) -> bool {
+        let host = self.0.split_once("://").map_or("", |(_, host)| host);
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if !port.ends_with(']') => name,
+            _ => host,
+        };
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        let loopback = |address: IpAddr| address.is_loopback();
+        name == "localhost" || name.ends_with(".localhost") || bare.parse().is_ok_and(loopback)
+    }
+}
+
 impl fmt::Display for PublicUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -171,6 +187,8 @@ impl Default for Config {
             tls_key: None,
             log_format: LogFormat::Text,
             log_level: LogLevel::Info,
+            forward_secret_file: None,
+            forward_preset: None,
             settings: Settings::default(),
             secrets: Secrets::default(),
             sources: BTreeMap::new(),
@@ -200,6 +218,10 @@ impl Config {
             config.set(key, Given::Text(value), Source::Flag(name))?;
         }
         config.check()?;
+        if let Some(preset) = config.forward_preset {
+            let routes = preset.routes().map_err(|e| config.complain("forward.preset", &e))?;
+            config.settings.forward.routes.extend(routes);
+        }
         Ok(config)
     }
 
@@ -329,8 +351,43 @@ impl Config {
         self.public_url.as_ref().map_or_else(listens, ToString::to_string)
     }
 
+    /// Takes the settings that are known only to a server: what clients call it (`origin` without
+    /// a public URL), and what proxies must show.
+    pub(crate) fn complete(&mut self, origin: &str) -> Result<(), ConfigError> {
+        let local = self.public_url.as_ref().is_none_or(PublicUrl::is_local);
+        let settings = &mut self.settings;
+        settings.public_url =
+            self.public_url.as_ref().map_or_else(|| origin.to_owned(), ToString::to_string);
+        settings.forward.behind_local_proxy = self.listen.ip().is_loopback() && !local;
+        self.settings.forward.secret = self.forward_secret()?;
+        Ok(())
+    }
+
+    fn forward_secret(&self) -> Result<Option<SharedSecret>, ConfigError> {
+        let Some(path) = &self.forward_secret_file else { return Ok(None) };
+        let problem = |text: &str| self.complain("forward.secret_file", text);
+        let secret = fs::read(path)
+            .map(Zeroizing::new)
+            .map_err(|error| problem(&format!("cannot be read: {}: {error}", path.display())))?;
+        let secret = secret.trim_ascii();
+        let visible = secret.iter().all(u8::is_ascii_graphic);
+        if secret.len() < SharedSecret::MIN_BYTES || !visible {
+            let least = SharedSecret::MIN_BYTES;
+            return Err(problem(&format!("must hold {least} visible characters or more")));
+        }
+        Ok(Some(SharedSecret::of(secret)))
+    }
+
     /// Whether it is safe to listen where the configuration says.
     pub(crate) fn check_exposure(&self) -> Result<(), ConfigError> {
+        if let Some(shown) = self.settings.forward.listen
+            && !shown.ip().is_loopback()
+            && self.tls().is_none()
+            && !self.insecure
+        {
+            let problem = format!("{shown} is beyond this machine and needs TLS, or `--insecure`");
+            return Err(self.complain("forward.listen", &problem));
+        }
         if self.listen.ip().is_loopback() {
             return Ok(());
         }

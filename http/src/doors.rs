@@ -7,6 +7,7 @@ use claviger_service::{App, settings::MetricsListen};
 
 use crate::{
     Porch, Site, access, astra,
+    forward::{self, Listener},
     health::{self, MetricsFor, Ready},
     metrics::Metrics,
     native, numbers, oauth, openshift, quay, registry,
@@ -15,12 +16,12 @@ use crate::{
 /// Every door of `app`.
 pub fn site(app: &Arc<App>, chance: Arc<dyn Chance>, metrics: &Arc<Metrics>) -> Site {
     numbers::watch(app, metrics);
-    let porch = porch(app, chance, metrics);
+    let porch = porch(app, Arc::clone(&chance), metrics);
     let metrics_for = match app.settings().metrics.listen {
         MetricsListen::Loopback => MetricsFor::Loopback,
         MetricsListen::Address(_) => MetricsFor::Nobody,
     };
-    Site::new(vec![
+    let mut doors = vec![
         quay::door(app, &porch),
         quay::csrf_door(app, &porch),
         registry::door(app, &porch),
@@ -30,8 +31,17 @@ pub fn site(app: &Arc<App>, chance: Arc<dyn Chance>, metrics: &Arc<Metrics>) -> 
         astra::door(app, &porch),
         access::door(app, &porch),
         health::door(&porch, ready(app), metrics_for),
-        oauth::no_door(&porch),
-    ])
+    ];
+    if app.settings().forward.listen.is_none() {
+        doors.push(forward::door(app, chance, metrics, Listener::Shared));
+    }
+    doors.push(oauth::no_door(&porch));
+    Site::new(doors)
+}
+
+/// What a listener for proxies alone answers (`forward.listen`).
+pub fn proxies(app: &Arc<App>, chance: Arc<dyn Chance>, metrics: &Arc<Metrics>) -> Site {
+    Site::new(vec![forward::door(app, chance, metrics, Listener::Own)])
 }
 
 /// What a listener for the operators alone answers (`metrics.listen`).

@@ -6,9 +6,11 @@
 
 pub mod access;
 pub mod astra;
+mod basic;
 pub mod client_ip;
 pub mod cross_site;
 pub mod doors;
+pub mod forward;
 pub mod headers;
 pub mod health;
 pub mod limit;

@@ -52,8 +52,8 @@ pub(crate) struct Entry {
     porch: Arc<Porch>,
     door: &'static str,
     face: Arc<dyn Face>,
-    routes: HashMap<Box<str>, (Arc<str>, Arc<RouteStats>)>,
-    no_route: (Arc<str>, Arc<RouteStats>),
+    routes: HashMap<Box<str>, Counted>,
+    no_route: Counted,
 }
 
 impl Entry {
@@ -66,60 +66,83 @@ impl Entry {
         let counted = |route: &str| (route.into(), porch.metrics.route(door, route));
         let routes = lines
             .iter()
-            .map(|line| (for_router(line.template).into(), counted(line.template)))
+            .flat_map(|line| {
+                let route = counted(line.template);
+                let router = for_router(line.template).into();
+                [(line.template.into(), route.clone()), (router, route)]
+            })
             .collect();
         let no_route = counted("");
         Self { porch, door, face, routes, no_route }
     }
 }
 
-/// The middleware of every door.
+/// A route as it is logged and counted.
+pub(crate) type Counted = (Arc<str>, Arc<RouteStats>);
+
+/// The middleware of every door that is a router.
 pub(crate) async fn enter(
     State(entry): State<Arc<Entry>>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
-    let porch = &entry.porch;
-    let address = request.extensions().get::<Peer>().map(|peer| {
-        client_ip::client_address(peer.0.ip(), request.headers(), &porch.trusted_proxies)
-    });
-    let visit = Visit::new(entry.door, RequestId::random(&*porch.chance), address);
     let known = request.extensions().get::<MatchedPath>();
-    let (route, stats) =
-        known.and_then(|path| entry.routes.get(path.as_str())).unwrap_or(&entry.no_route).clone();
-    let mut line = Line {
-        visit: visit.clone(),
-        door: entry.door,
-        method: request.method().clone(),
-        route,
-        stats,
-        started: Instant::now(),
-        ended: None,
-    };
-    request.extensions_mut().insert(visit.clone());
-    let given = request.headers().get(REQUEST_ID).filter(|_| entry.face.echoes_request_id());
-    let given = given.cloned();
+    let route = entry.route(known.map(MatchedPath::as_str)).clone();
+    entry.pass(route, request, |request| next.run(request)).await
+}
 
-    let too_large = announced(request.headers()).is_some_and(|size| size > porch.body_limit);
-    let waits = request.headers().contains_key(EXPECT);
-    let request = request.map(|body| Body::new(Limited::new(body, porch.body_limit, waits)));
-    let response = if too_large {
-        drop(request);
-        entry.face.too_large()
-    } else {
-        caught(through(entry.door, next.run(request))).await.unwrap_or_else(|cause| {
-            let mut response = entry.face.internal();
-            response.extensions_mut().insert(cause);
-            response
-        })
-    };
+impl Entry {
+    /// The route of this template, as the router or the door writes it; or none.
+    pub(crate) fn route(&self, template: Option<&str>) -> &Counted {
+        template.and_then(|template| self.routes.get(template)).unwrap_or(&self.no_route)
+    }
 
-    let mut response = entry.face.finish(response);
-    complete(response.headers_mut());
-    let ours = || HeaderValue::from_str(visit.request_id().as_str()).ok();
-    response.headers_mut().extend(given.or_else(ours).map(|id| (REQUEST_ID, id)));
-    line.ended = Some((response.status(), response.extensions().get::<Cause>().cloned()));
-    response
+    /// Lets a request in, to what is done with it, and its answer out.
+    pub(crate) async fn pass<F: Future<Output = Response>>(
+        &self,
+        (route, stats): Counted,
+        mut request: Request,
+        work: impl FnOnce(Request) -> F,
+    ) -> Response {
+        let (entry, porch) = (self, &self.porch);
+        let address = request.extensions().get::<Peer>().map(|peer| {
+            client_ip::client_address(peer.0.ip(), request.headers(), &porch.trusted_proxies)
+        });
+        let visit = Visit::new(entry.door, RequestId::random(&*porch.chance), address);
+        let mut line = Line {
+            visit: visit.clone(),
+            door: entry.door,
+            method: request.method().clone(),
+            route,
+            stats,
+            started: Instant::now(),
+            ended: None,
+        };
+        request.extensions_mut().insert(visit.clone());
+        let given = request.headers().get(REQUEST_ID).filter(|_| entry.face.echoes_request_id());
+        let given = given.cloned();
+
+        let too_large = announced(request.headers()).is_some_and(|size| size > porch.body_limit);
+        let waits = request.headers().contains_key(EXPECT);
+        let request = request.map(|body| Body::new(Limited::new(body, porch.body_limit, waits)));
+        let response = if too_large {
+            drop(request);
+            entry.face.too_large()
+        } else {
+            caught(through(entry.door, work(request))).await.unwrap_or_else(|cause| {
+                let mut response = entry.face.internal();
+                response.extensions_mut().insert(cause);
+                response
+            })
+        };
+
+        let mut response = entry.face.finish(response);
+        complete(response.headers_mut());
+        let ours = || HeaderValue::from_str(visit.request_id().as_str()).ok();
+        response.headers_mut().extend(given.or_else(ours).map(|id| (REQUEST_ID, id)));
+        line.ended = Some((response.status(), response.extensions().get::<Cause>().cloned()));
+        response
+    }
 }
 
 /// The size of the body that the client announces.

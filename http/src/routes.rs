@@ -7,7 +7,7 @@
 //! a client percent-encoded (`acme%2Fapp`) is the same as one with a slash there. A template may end
 //! with a verb, as in `/tokens/{id}:rotate`.
 
-use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
+use std::{collections::BTreeMap, convert::Infallible, pin::Pin, sync::Arc};
 
 use axum::{
     Router,
@@ -186,7 +186,8 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         let router = guard(router);
         let entry = Entry::new(Arc::clone(porch), self.door, face, &self.lines);
         let router = router.layer(from_fn_with_state(Arc::new(entry), enter));
-        Door { prefixes: self.prefixes, lines: self.lines, nested, verbs, prepare: |_| {}, router }
+        let inside = Inside::Router(Paths { nested, verbs, prepare: |_| {}, router });
+        Door { prefixes: self.prefixes, lines: self.lines, inside }
     }
 }
 
@@ -271,21 +272,46 @@ fn same_form(template: &[&str], path: &[&str]) -> bool {
         .all(|(form, segment)| form == segment || (form.starts_with('{') && !segment.is_empty()))
 }
 
+/// What is done with every request of a door that looks at the path itself.
+pub(crate) type Work = Box<dyn Fn(Request) -> Coming + Send + Sync>;
+/// An answer that comes.
+pub(crate) type Coming = Pin<Box<dyn Future<Output = Response> + Send>>;
+
 /// A door that is open: it answers requests below its prefixes.
 pub struct Door {
     prefixes: &'static [&'static str],
     lines: Vec<RouteLine>,
-    nested: Vec<Nested>,
-    verbs: Vec<Verb>,
-    prepare: fn(&mut Request),
-    router: Router,
+    inside: Inside,
+}
+
+enum Inside {
+    Router(Paths),
+    Work(Work),
 }
 
 impl Door {
+    /// A door whose `templates` take any method, and which finds its way without a router.
+    pub(crate) fn direct(
+        porch: &Arc<Porch>,
+        door: &'static str,
+        prefixes: &'static [&'static str],
+        templates: &[&'static str],
+        face: impl Face,
+        work: impl FnOnce(Entry) -> Work,
+    ) -> Self {
+        let line = |template: &&'static str| RouteLine { door, template, method: "ANY" };
+        let lines: Vec<_> = templates.iter().map(line).collect();
+        let entry = Entry::new(Arc::clone(porch), door, Arc::new(face), &lines);
+        Self { prefixes, lines, inside: Inside::Work(work(entry)) }
+    }
+
     /// The same, with something done to each request before its route is looked for.
     #[must_use]
-    pub fn prepared(self, prepare: fn(&mut Request)) -> Self {
-        Self { prepare, ..self }
+    pub fn prepared(mut self, prepare: fn(&mut Request)) -> Self {
+        if let Inside::Router(paths) = &mut self.inside {
+            paths.prepare = prepare;
+        }
+        self
     }
 
     /// Whether `path` lies below one of its prefixes.
@@ -294,6 +320,37 @@ impl Door {
             path.strip_prefix(prefix)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || *prefix == "/")
         })
+    }
+
+    async fn answer(&self, request: Request) -> Response {
+        match &self.inside {
+            Inside::Router(paths) => paths.answer(request).await,
+            Inside::Work(work) => work(request).await,
+        }
+    }
+}
+
+/// The routes of a door, and what is done to a path until the router knows it.
+struct Paths {
+    nested: Vec<Nested>,
+    verbs: Vec<Verb>,
+    prepare: fn(&mut Request),
+    router: Router,
+}
+
+impl Paths {
+    async fn answer(&self, mut request: Request) -> Response {
+        (self.prepare)(&mut request);
+        if let Some(uri) = self.for_router(request.method(), request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        match self.router.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => {
+                let never: Infallible = never;
+                match never {}
+            }
+        }
     }
 
     /// The path as the router wants it; `None` where it is that already.
@@ -348,21 +405,11 @@ impl Site {
     }
 
     /// Answers one request.
-    pub async fn answer(&self, mut request: Request) -> Response {
+    pub async fn answer(&self, request: Request) -> Response {
         let door = self.doors.iter().find(|door| door.answers(request.uri().path()));
-        let Some(door) = door.or(self.doors.last()) else {
-            return Response::new(axum::body::Body::empty());
-        };
-        (door.prepare)(&mut request);
-        if let Some(uri) = door.for_router(request.method(), request.uri()) {
-            *request.uri_mut() = uri;
-        }
-        match door.router.clone().oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => {
-                let never: Infallible = never;
-                match never {}
-            }
+        match door.or(self.doors.last()) {
+            Some(door) => door.answer(request).await,
+            None => Response::new(axum::body::Body::empty()),
         }
     }
 }

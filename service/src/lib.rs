@@ -17,6 +17,7 @@ pub mod decisions;
 pub mod entities;
 pub mod explain;
 pub mod facts;
+pub mod forward;
 pub mod histogram;
 pub mod install;
 pub mod keys;

@@ -11,6 +11,8 @@ use claviger_domain::{
 };
 use ipnet::IpNet;
 
+use crate::forward::{SharedSecret, Table};
+
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
@@ -361,8 +363,15 @@ impl FromStr for MetricsListen {
 pub struct Forward {
     /// Who is answered, by the address of the connection.
     pub trusted_peers: Vec<IpNet>,
+    /// A listener of their own; none: they ask where everybody does.
+    pub listen: Option<SocketAddr>,
+    /// What a proxy must show beside that; none: nothing.
+    pub secret: Option<SharedSecret>,
     /// What needs which right; the first that matches counts, none is a refusal.
-    pub routes: Vec<ForwardRoute>,
+    pub routes: Table,
+    /// Whether a proxy of this machine hands the public on to the doors: then an address of this
+    /// machine says nothing about who is asking. Not a setting: it follows from the public URL.
+    pub behind_local_proxy: bool,
 }
 
 impl Default for Forward {
@@ -370,36 +379,12 @@ impl Default for Forward {
         let loopback = ["127.0.0.0/8", "::1/128"];
         Self {
             trusted_peers: loopback.iter().filter_map(|net| net.parse().ok()).collect(),
-            routes: Vec::new(),
+            listen: None,
+            secret: None,
+            routes: Table::default(),
+            behind_local_proxy: false,
         }
     }
-}
-
-/// One `[[forward.route]]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ForwardRoute {
-    /// `{x}`: one segment, `{x*}`: one or more, `**`: anything.
-    pub path: String,
-    /// The methods that it is for; empty: all.
-    pub methods: Vec<String>,
-    /// What it needs.
-    pub needs: ForwardNeeds,
-}
-
-/// What a route needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ForwardNeeds {
-    /// Nothing.
-    Public,
-    /// Any live token.
-    Authenticated,
-    /// A right on the repository that the template makes of the path.
-    Repository {
-        /// A template such as `{repository}`.
-        name: String,
-        /// What is done to it.
-        action: claviger_domain::role::Action,
-    },
 }
 
 /// What is recorded.

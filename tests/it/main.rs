@@ -5,6 +5,7 @@ mod astra;
 mod crash;
 mod decisions;
 mod felt;
+mod forward;
 mod house;
 mod large;
 mod logs;

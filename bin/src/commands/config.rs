@@ -5,7 +5,10 @@ use crate::{cli::ConfigCommand, commands::Failure, config::Config};
 pub(super) fn run(command: &ConfigCommand) -> Result<(), Failure> {
     match command {
         ConfigCommand::Check(args) => {
-            Config::load(args.store.config.as_deref(), args.flags())?.check_exposure()?;
+            let mut config = Config::load(args.store.config.as_deref(), args.flags())?;
+            config.check_exposure()?;
+            let origin = config.usual_public_url();
+            config.complete(&origin)?;
             eprintln!("the configuration is good");
         }
         ConfigCommand::Example => print!("{}", Config::example()),

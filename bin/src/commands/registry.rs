@@ -5,7 +5,7 @@ use claviger_store::Target;
 use crate::{
     cli::{RegistryCommand, RegistryKind},
     commands::{Failure, block_on},
-    config::Config,
+    config::{Config, REGISTRY_ROUTES},
     desk,
 };
 
@@ -44,6 +44,10 @@ pub(super) fn run(command: &RegistryCommand) -> Result<(), Failure> {
                      into /etc/zot/claviger.pem, again after each `admin rotate-key signing`"
                 );
             }
+            Ok(())
+        }
+        RegistryCommand::Routes => {
+            print!("{REGISTRY_ROUTES}");
             Ok(())
         }
     }

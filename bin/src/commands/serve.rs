@@ -41,6 +41,8 @@ struct Front {
     listener: TcpListener,
     /// `metrics.listen`, when it is an address.
     operators: Option<TcpListener>,
+    /// `forward.listen`.
+    proxies: Option<TcpListener>,
     certificate: Option<Arc<Certificate>>,
     /// `SCHEME://IP:PORT`.
     origin: String,
@@ -50,8 +52,18 @@ pub(super) fn run(args: &ServeArgs) -> Result<(), Failure> {
     let mut config = Config::load(args.store.config.as_deref(), args.flags())?;
     telemetry::start(config.log_format, config.log_level);
     let front = Front::open(&config)?;
-    config.settings.public_url =
-        config.public_url.as_ref().map_or_else(|| front.origin.clone(), ToString::to_string);
+    config.complete(&front.origin)?;
+    let forward = &config.settings.forward;
+    if forward.behind_local_proxy
+        && forward.listen.is_none()
+        && forward.secret.is_none()
+        && !forward.routes.is_empty()
+    {
+        tracing::warn!(
+            "proxies of this machine are not answered at /forward: clients come through one, too; \
+             set `forward.listen` or `forward.secret_file`"
+        );
+    }
     if let Err(error) = server::raise_open_files() {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
@@ -80,8 +92,11 @@ impl Front {
             MetricsListen::Loopback => None,
             MetricsListen::Address(address) => Some(bind(config, "metrics.listen", address)?),
         };
+        let proxies = config.settings.forward.listen;
+        let proxies = proxies.map(|address| bind(config, "forward.listen", address)).transpose()?;
         let scheme = if certificate.is_some() { "https" } else { "http" };
-        Ok(Self { listener, operators, certificate, origin: format!("{scheme}://{address}") })
+        let origin = format!("{scheme}://{address}");
+        Ok(Self { listener, operators, proxies, certificate, origin })
     }
 }
 
@@ -102,10 +117,16 @@ async fn work(desk: &Desk, front: Front, stop: Stop) -> Result<(), Failure> {
     let site = doors::site(&desk.app, Arc::clone(&desk.chance), &metrics);
     let tls = front.certificate.as_ref().map(acceptor).transpose()?;
     let mut servers = JoinSet::new();
-    serve(&mut servers, front.listener, site, &metrics, tls, &stop)?;
+    serve(&mut servers, front.listener, site, &metrics, tls.clone(), &stop)?;
     if let Some(listener) = front.operators {
         let site = doors::operators(&desk.app, Arc::clone(&desk.chance), &metrics);
         serve(&mut servers, listener, site, &metrics, None, &stop)?;
+    }
+    if let Some(listener) = front.proxies {
+        let site = doors::proxies(&desk.app, Arc::clone(&desk.chance), &metrics);
+        // on this machine nobody listens in
+        let tls = tls.filter(|_| listener.local_addr().is_ok_and(|at| !at.ip().is_loopback()));
+        serve(&mut servers, listener, site, &metrics, tls, &stop)?;
     }
     let (leave, left) = oneshot::channel();
     let app = Arc::clone(&desk.app);

@@ -86,10 +86,21 @@ pub(super) fn keys(config: &mut Config) -> Vec<Key<'_>> {
     );
     let forward = &mut config.settings.forward;
     key("forward.trusted_peers", "proxies that may ask", &mut forward.trusted_peers);
+    key("forward.listen", "where they ask, apart from all others", &mut forward.listen);
+    key(
+        "forward.secret_file",
+        "a file with what they must show in X-Forward-Secret",
+        &mut config.forward_secret_file,
+    );
+    key(
+        "forward.preset",
+        "ready-made routes behind those of this file: `registry`",
+        &mut config.forward_preset,
+    );
     key(
         "forward.route",
         "routes, first match wins: [[forward.route]] with path, methods, and repository + action, \
-         authenticated or public",
+         authenticated or public; also query and challenge",
         &mut forward.routes,
     );
     quay(&mut config.settings.quay, &mut key);

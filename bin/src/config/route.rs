@@ -1,37 +1,24 @@
-//! `[[forward.route]]`: what a proxy's sub-request needs.
+//! `[[forward.route]]` and `forward.preset`: what a proxy's sub-request needs.
 
 use std::str::FromStr;
 
-use claviger_domain::role::Action;
-use claviger_service::settings::{ForwardNeeds, ForwardRoute};
+use claviger_service::forward::{RouteSpec, Table};
 use serde::Deserialize;
 
 use super::value::{Given, Value};
 
-/// One `[[forward.route]]` as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RouteToml {
-    path: String,
-    #[serde(default)]
-    methods: Vec<String>,
-    repository: Option<String>,
-    action: Option<String>,
-    #[serde(default)]
-    authenticated: bool,
-    #[serde(default)]
-    public: bool,
-}
+/// The routes of a registry, as they could stand in the file.
+pub(crate) const REGISTRY: &str = include_str!("registry_routes.toml");
 
-impl Value for Vec<ForwardRoute> {
+impl Value for Table {
     fn set(&mut self, given: Given) -> Result<(), String> {
         let Given::Toml(value) = given else {
             return Err("can be set in the file only".to_owned());
         };
-        let routes: Vec<RouteToml> = value.try_into().map_err(|e: toml::de::Error| {
-            format!("must be routes: {}", e.message().lines().next().unwrap_or_default())
+        let routes: Vec<RouteSpec> = value.try_into().map_err(|error: toml::de::Error| {
+            format!("must be routes: {}", error.message().lines().next().unwrap_or_default())
         })?;
-        *self = routes.into_iter().map(parse_route).collect::<Result<_, _>>()?;
+        *self = Self::new(&routes)?;
         Ok(())
     }
 
@@ -40,54 +27,40 @@ impl Value for Vec<ForwardRoute> {
     }
 }
 
-fn parse_route(route: RouteToml) -> Result<ForwardRoute, String> {
-    let RouteToml { path, methods, repository, action, authenticated, public } = route;
-    let wrong = |problem: &str| format!("has the path `{path}`, {problem}");
-    if !path.starts_with('/') {
-        return Err(wrong("which does not begin with `/`"));
-    }
-    let variables = variables(&path).ok_or_else(|| wrong("whose variables are not `{name}`"))?;
-    if methods.iter().any(|m| m.is_empty() || !m.bytes().all(|b| b.is_ascii_uppercase())) {
-        return Err(wrong("whose `methods` are not methods in capital letters"));
-    }
-    let needs = match (repository, action, authenticated, public) {
-        (None, None, false, true) => ForwardNeeds::Public,
-        (None, None, true, false) => ForwardNeeds::Authenticated,
-        (Some(name), Some(action), false, false) => {
-            if methods.is_empty() {
-                return Err(wrong("whose `action` needs `methods` beside it"));
-            }
-            let used = self::variables(&name)
-                .ok_or_else(|| wrong("whose `repository` has variables that are not `{name}`"))?;
-            if used.iter().any(|name| !variables.contains(name)) {
-                return Err(wrong("whose `repository` uses a variable that the path has not"));
-            }
-            let action = Action::from_str(&action)
-                .map_err(|_| wrong("whose `action` is not pull, push, delete or administer"))?;
-            ForwardNeeds::Repository { name, action }
-        }
-        _ => {
-            return Err(wrong(
-                "which needs `repository` with `action`, or `authenticated`, or `public`",
-            ));
-        }
-    };
-    Ok(ForwardRoute { path, methods, needs })
+/// Ready-made routes, behind those of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Preset {
+    /// Those of a registry.
+    Registry,
 }
 
-/// The names in `{name}` and `{name*}`, each once; none when the braces are wrong.
-fn variables(template: &str) -> Option<Vec<&str>> {
-    let mut names = Vec::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (name, after) = after.split_once('}')?;
-        let name = name.strip_suffix('*').unwrap_or(name);
-        let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-        if before.contains('}') || !plain || names.contains(&name) {
-            return None;
+impl Preset {
+    /// Its routes.
+    ///
+    /// # Errors
+    /// Never: they are tested.
+    pub(crate) fn routes(self) -> Result<Table, String> {
+        #[derive(Deserialize)]
+        struct File {
+            forward: Section,
         }
-        names.push(name);
-        rest = after;
+        #[derive(Deserialize)]
+        struct Section {
+            route: Vec<RouteSpec>,
+        }
+        let Self::Registry = self;
+        let file: File = toml::from_str(REGISTRY).map_err(|error| error.to_string())?;
+        Table::new(&file.forward.route)
     }
-    (!rest.contains('}')).then_some(names)
+}
+
+impl FromStr for Preset {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "registry" => Ok(Self::Registry),
+            _ => Err("must be `registry` or empty"),
+        }
+    }
 }

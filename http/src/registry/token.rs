@@ -23,11 +23,13 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{
     Registry,
     error::{API_VERSION, JSON, Login, Refusal, json},
-    form::{self, Basic, Form, NotBasic},
+    form::Form,
     open_to_all,
 };
 use crate::{
-    Visit, cross_site,
+    Visit,
+    basic::{self, Basic, NotBasic},
+    cross_site,
     limit::{self, BodyError},
 };
 
@@ -56,7 +58,7 @@ pub(super) async fn get(
     let own = &registry.app.settings().public_url;
     let may_change = method == Method::GET && !cross_site::is_foreign(&headers, own);
     let form = Form::read(query.as_deref().unwrap_or_default());
-    let basic = form::basic(&headers);
+    let basic = basic::read(&headers);
     let answer = granted(&registry, &visit, basic, &form, may_change).await;
     finish(answer.map(|granted| granted.reply(false)), &registry, false)
 }

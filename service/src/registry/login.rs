@@ -39,12 +39,19 @@ impl App {
         passwords: bool,
         origin: &Origin,
     ) -> Result<Caller, Error> {
-        let caller = self.any_login(user, secret, passwords, origin).await?;
+        let caller = match self.any_login(user, secret, passwords, origin).await {
+            Err(Error::BadCredential(BadCredential::Password))
+                if user.contains('+') && !self.is_robot(user).await? =>
+            {
+                return Err(BadCredential::Unknown.into());
+            }
+            caller => caller?,
+        };
         self.of_this_house(caller).await
     }
 
     /// `caller`, unless he belongs to another account than the one that this door shows.
-    pub(super) async fn of_this_house(&self, caller: Caller) -> Result<Caller, Error> {
+    pub(crate) async fn of_this_house(&self, caller: Caller) -> Result<Caller, Error> {
         if self.is_first_account(caller.principal.account).await? {
             Ok(caller)
         } else {
@@ -52,7 +59,9 @@ impl App {
         }
     }
 
-    async fn any_login(
+    /// Who comes with `user` and `secret`, in whichever account he is. A forged token is refused
+    /// before anything is looked up.
+    pub(crate) async fn any_login(
         &self,
         user: &str,
         secret: Password,
@@ -97,12 +106,7 @@ impl App {
         } else {
             self.authenticate_foreign(secret, origin).await
         };
-        match own(robot, caller) {
-            Err(Error::BadCredential(BadCredential::Password)) if !self.is_robot(robot).await? => {
-                Err(BadCredential::Unknown.into())
-            }
-            answer => answer,
-        }
+        own(robot, caller)
     }
 
     async fn is_robot(&self, name: &str) -> Result<bool, Error> {

@@ -1,8 +1,9 @@
-//! Real parts: the program itself, Debian's docker-registry, skopeo, an image.
+//! Real parts: the program itself, Debian's docker-registry, skopeo, an image, proxies.
 
 pub mod image;
 pub mod people;
 pub mod program;
+pub mod proxy;
 pub mod registry;
 pub mod skopeo;
 

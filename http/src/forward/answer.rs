@@ -1,0 +1,154 @@
+//! What a proxy is answered: yes and as whom, or no and why.
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use claviger_domain::{Error, principal::PrincipalKind};
+use claviger_service::{
+    Caller, Credential,
+    forward::{Challenge, Refusal},
+};
+use http::{
+    HeaderName, HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
+};
+
+use crate::log::Cause;
+
+const USER: HeaderName = HeaderName::from_static("x-auth-user");
+const KIND: HeaderName = HeaderName::from_static("x-auth-kind");
+const TOKEN: HeaderName = HeaderName::from_static("x-auth-token-id");
+const SCOPES: HeaderName = HeaderName::from_static("x-auth-scopes");
+
+const EMPTY: HeaderValue = HeaderValue::from_static("");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// A refusal whose words are always the same.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Words {
+    status: StatusCode,
+    cause: &'static str,
+    body: &'static str,
+}
+
+macro_rules! words {
+    ($($name:ident = $status:ident, $error:literal, $words:literal;)+) => {
+        impl Words {
+            $(pub(super) const $name: Self = Self {
+                status: StatusCode::$status,
+                cause: $words,
+                body: concat!(
+                    r#"{"error":""#, $error, r#"","error_description":""#, $words, "\"}\n"
+                ),
+            };)+
+        }
+    };
+}
+words! {
+    PEER = FORBIDDEN, "access_denied", "this address may not ask here";
+    NO_PROXY = FORBIDDEN, "access_denied", "no proxy asks here";
+    HEADER = FORBIDDEN, "invalid_request", "a header is missing, doubled or disguised";
+    AMBIGUOUS = FORBIDDEN, "invalid_request", "the request can be read in two ways";
+    NO_ROUTE = FORBIDDEN, "access_denied", "no route fits the request";
+    CREDENTIAL = UNAUTHORIZED, "invalid_token", "a valid token is needed";
+    RIGHT = FORBIDDEN, "insufficient_scope", "the token may not do this";
+    BODY = FORBIDDEN, "invalid_request", "the body is too large: none is needed";
+    UNDECIDED = SERVICE_UNAVAILABLE, "temporarily_unavailable", "it cannot be decided at the moment";
+    INTERNAL = INTERNAL_SERVER_ERROR, "server_error", "internal error";
+}
+
+impl IntoResponse for Words {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, JSON);
+        headers.insert(CACHE_CONTROL, NO_STORE);
+        response.extensions_mut().insert(Cause::word(self.cause));
+        response
+    }
+}
+
+/// How somebody is asked for a credential.
+pub(super) struct Challenges {
+    bearer: HeaderValue,
+    basic: HeaderValue,
+}
+
+impl Challenges {
+    pub(super) fn new(public_url: &str) -> Self {
+        let value = |text: String| {
+            HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
+        };
+        Self {
+            bearer: value(format!(r#"Bearer realm="{public_url}", error="invalid_token""#)),
+            basic: value(format!(r#"Basic realm="{public_url}""#)),
+        }
+    }
+
+    /// No, and why.
+    pub(super) fn refused(&self, refusal: &Refusal) -> Response {
+        let (words, challenge, cause) = match refusal {
+            Refusal::NoRoute => (Words::NO_ROUTE, None, None),
+            Refusal::Ambiguous => (Words::AMBIGUOUS, None, None),
+            Refusal::Credential(challenge, error) => {
+                let challenge = match challenge {
+                    Challenge::Bearer => &self.bearer,
+                    Challenge::Basic => &self.basic,
+                };
+                (Words::CREDENTIAL, Some(challenge.clone()), Some(error))
+            }
+            Refusal::Right(scope) => {
+                let text = format!(r#"Bearer error="insufficient_scope", scope="{scope}""#);
+                (Words::RIGHT, HeaderValue::try_from(text).ok(), None)
+            }
+            Refusal::Undecided(error @ Error::Internal(_)) => (Words::INTERNAL, None, Some(error)),
+            Refusal::Undecided(error) => (Words::UNDECIDED, None, Some(error)),
+        };
+        let mut response = words.into_response();
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(error) = cause {
+            response.extensions_mut().insert(Cause::of(error));
+        }
+        response
+    }
+}
+
+/// Yes, and as whom. What is not known is empty, so that nothing of the client's takes its place.
+pub(super) fn allowed(caller: Option<&Caller>) -> Result<Response, Words> {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    let (user, kind, token, scopes) = match caller {
+        None => (EMPTY, EMPTY, EMPTY, EMPTY),
+        Some(caller) => {
+            let kind = match caller.principal.kind {
+                PrincipalKind::Robot => HeaderValue::from_static("robot"),
+                PrincipalKind::User | PrincipalKind::Org => HeaderValue::from_static("user"),
+            };
+            let (token, scopes) = match &caller.credential {
+                Credential::Token { id, scopes, .. } => {
+                    let words: Vec<&str> = scopes.iter().map(|scope| &*scope.word).collect();
+                    (value(id.as_str())?, value(&words.join(" "))?)
+                }
+                Credential::Session { .. } | Credential::Password => (EMPTY, EMPTY),
+            };
+            (value(&caller.principal.name)?, kind, token, scopes)
+        }
+    };
+    headers.insert(USER, user);
+    headers.insert(KIND, kind);
+    headers.insert(TOKEN, token);
+    headers.insert(SCOPES, scopes);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    Ok(response)
+}
+
+/// Text as a header; one that cannot be one must not let somebody pass as nobody.
+fn value(text: &str) -> Result<HeaderValue, Words> {
+    let value = HeaderValue::from_str(text).ok().filter(|value| value.to_str().is_ok());
+    value.ok_or(Words::INTERNAL)
+}

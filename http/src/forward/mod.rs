@@ -1,0 +1,159 @@
+//! The forward-auth door: `/forward/{nginx,traefik,caddy}` and `/forward/envoy/…` answer the
+//! sub-requests of proxies.
+//!
+//! A proxy asks before it passes a request on: 200 lets it through, 401 and 403 do not. Each of the
+//! four says in its own way what the original request was, and each is read in its own way only.
+//! Nobody is answered who is not trusted; whatever is missing, doubled or ambiguous is a 403; and
+//! when it cannot be decided, the answer is a 503, which no proxy takes for a yes.
+//!
+//! Source: `contract/standards.md` section 3; `SECURITY.md` section 5; `docs/doors/forward.md`.
+//! Not here: what a request needs, and the decision (`claviger_service::forward`).
+
+mod answer;
+mod original;
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use claviger_domain::Chance;
+use claviger_service::App;
+use http::{HeaderMap, HeaderName, Method, request::Parts};
+
+use self::{
+    answer::{Challenges, Words},
+    original::Proxy,
+};
+use crate::{
+    Door, Face, Porch, Visit,
+    client_ip::is_among,
+    metrics::Metrics,
+    origin::Peer,
+    porch::{Counted, Entry},
+};
+
+const SECRET: HeaderName = HeaderName::from_static("x-forward-secret");
+
+/// Where the door is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listener {
+    /// Beside the others, where also strangers may come.
+    Shared,
+    /// On a listener of its own (`forward.listen`).
+    Own,
+}
+
+/// What the door knows.
+struct Forward {
+    app: Arc<App>,
+    listener: Listener,
+    challenges: Challenges,
+    routes: [(Proxy, Counted); 4],
+    nowhere: Counted,
+}
+
+/// The door.
+pub fn door(
+    app: &Arc<App>,
+    chance: Arc<dyn Chance>,
+    metrics: &Arc<Metrics>,
+    listener: Listener,
+) -> Door {
+    let settings = app.settings();
+    let (http, peers) = (&settings.http, &settings.forward.trusted_peers);
+    let porch = Porch {
+        body_limit: http.body_limit,
+        // a proxy that may ask is believed when it says whom it asks for
+        trusted_proxies: http.trusted_proxies.iter().chain(peers).copied().collect(),
+        chance,
+        metrics: Arc::clone(metrics),
+    };
+    let templates = Proxy::ALL.map(Proxy::template);
+    Door::direct(&Arc::new(porch), "forward", &["/forward"], &templates, ForwardFace, |entry| {
+        let forward = Forward {
+            app: Arc::clone(app),
+            listener,
+            challenges: Challenges::new(&app.settings().public_url),
+            routes: Proxy::ALL.map(|proxy| (proxy, entry.route(Some(proxy.template())).clone())),
+            nowhere: entry.route(None).clone(),
+        };
+        let door = Arc::new((forward, entry));
+        Box::new(move |request| {
+            let door = Arc::clone(&door);
+            Box::pin(async move { door.0.enter(&door.1, request).await })
+        })
+    })
+}
+
+impl Forward {
+    async fn enter(&self, entry: &Entry, request: Request) -> Response {
+        let proxy = Proxy::of(request.uri().path());
+        let known = self.routes.iter().find(|(known, _)| Some(*known) == proxy);
+        let route = known.map_or(&self.nowhere, |(_, route)| route).clone();
+        entry.pass(route, request, |request| self.answer(proxy, request)).await
+    }
+
+    async fn answer(&self, proxy: Option<Proxy>, request: Request) -> Response {
+        // a body is left alone: no proxy need send one
+        let (head, _body) = request.into_parts();
+        self.decide(proxy, &head).await.unwrap_or_else(IntoResponse::into_response)
+    }
+
+    async fn decide(&self, proxy: Option<Proxy>, head: &Parts) -> Result<Response, Words> {
+        let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
+        if !peer.is_some_and(|peer| self.trusts(peer, &head.headers)) {
+            return Err(Words::PEER);
+        }
+        let asked = proxy.ok_or(Words::NO_PROXY)?.asked(head)?;
+        let login = original::login(&head.headers)?;
+        let visit = head.extensions.get::<Visit>().ok_or(Words::PEER)?;
+        match self.app.forward(&asked, login, &visit.origin()).await {
+            Ok(caller) => {
+                if let Some(caller) = &caller {
+                    visit.note_principal(caller.principal.id);
+                }
+                answer::allowed(caller.as_ref())
+            }
+            Err(refusal) => Ok(self.challenges.refused(&refusal)),
+        }
+    }
+
+    /// Whether `peer` may ask. Where also strangers come from its address, it must show more.
+    fn trusts(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let settings = self.app.settings();
+        let forward = &settings.forward;
+        if !is_among(peer, &forward.trusted_peers) {
+            return false;
+        }
+        if let Some(secret) = &forward.secret {
+            let shown = original::only(headers, &SECRET);
+            return shown.is_ok_and(|shown| secret.is(shown.as_bytes()));
+        }
+        let front = is_among(peer, &settings.http.trusted_proxies)
+            || forward.behind_local_proxy && peer.to_canonical().is_loopback();
+        self.listener == Listener::Own || !front
+    }
+}
+
+/// What the porch refuses in the name of this door.
+struct ForwardFace;
+
+impl Face for ForwardFace {
+    fn no_such_path(&self, _: &Parts) -> Response {
+        Words::NO_PROXY.into_response()
+    }
+
+    fn no_such_method(&self, _: &Parts, _: &[Method]) -> Response {
+        Words::NO_PROXY.into_response()
+    }
+
+    fn too_large(&self) -> Response {
+        Words::BODY.into_response()
+    }
+
+    fn internal(&self) -> Response {
+        Words::INTERNAL.into_response()
+    }
+}
