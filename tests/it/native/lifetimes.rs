@@ -95,8 +95,14 @@ claviger_tests::both! {
         let own = Visitor::bearer(&app, &token);
         assert_eq!(code(&own.put(&path, json!({})).await), "forbidden");
         let id = other.get("/claviger/v1/whoami").await.json()["id"].as_str().expect("an id").to_owned();
-        let raise = Stmt::same("UPDATE role_binding SET role = 'owner' WHERE principal_id = $1");
-        app.db.write(move |tx| Ok(tx.execute(&raise, &[(&id).into()])?)).await.expect("raised");
+        let raise = Stmt::same(
+            "INSERT INTO role_binding (id, account_id, principal_id, role, created_at)
+             VALUES ($1, $2, $1, 'owner', 0)
+             ON CONFLICT (principal_id) DO UPDATE SET role = 'owner'",
+        );
+        let home = account.clone();
+        let raised = app.db.write(move |tx| Ok(tx.execute(&raise, &[(&id).into(), (&home).into()])?));
+        raised.await.expect("raised");
         assert_eq!(other.put(&path, json!({"maximumLifetime": "20d"})).await.status, 200);
         assert_eq!(code(&other.put(&nowhere, json!({})).await), "not_found");
         assert_eq!(admin.delete(&path).await.status, 204);
