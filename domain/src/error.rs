@@ -152,6 +152,17 @@ pub enum Conflict {
     /// The account has users, or is the first one.
     #[error("the account is in use")]
     AccountInUse,
+    /// The token has ended.
+    #[error("the token has ended")]
+    Ended,
+    /// More would end than was said.
+    #[error("{matched} tokens would end, and at most {cap} may")]
+    TooMany {
+        /// How many.
+        matched: u64,
+        /// How many may.
+        cap: u64,
+    },
     /// The secret that was brought along is in use.
     #[error("the secret is in use")]
     SecretTaken,

@@ -85,6 +85,12 @@ impl Activity {
         uses.get(id)?.all().map(|(_, last)| *last).max_by_key(|last| last.at)
     }
 
+    /// The last use through one of its secrets that is not written yet.
+    pub fn pending_of(&self, id: &TokenId, lookup: &Lookup) -> Option<Use> {
+        let uses = self.part(id)?;
+        uses.get(id)?.all().find(|(known, _)| known == lookup).map(|(_, last)| *last)
+    }
+
     /// Takes everything out, in the order of ids.
     fn take(&self) -> Vec<(TokenId, Lookup, Use)> {
         let mut all = Vec::new();

@@ -53,6 +53,7 @@ pub mod superusers;
 pub mod sweep;
 pub mod teams;
 pub mod throttle;
+pub mod tokens;
 pub mod users;
 
 pub use access::NamespaceAdmin;

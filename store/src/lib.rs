@@ -37,6 +37,7 @@ pub mod signing_keys;
 mod sqlite;
 pub mod stars;
 pub mod teams;
+pub mod token_list;
 pub mod tokens;
 pub mod users;
 
@@ -81,6 +82,7 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
         ("sessions", sessions::ALL),
         ("stars", stars::ALL),
         ("teams", teams::ALL),
+        ("token_list", token_list::ALL),
         ("tokens", tokens::ALL),
         ("users", users::ALL),
     ];

@@ -346,6 +346,8 @@ impl Problem {
             | Conflict::NotMember(_)
             | Conflict::NotEmpty
             | Conflict::NotAUser
+            | Conflict::Ended
+            | Conflict::TooMany { .. }
             | Conflict::SecretTaken => (&UNEXPECTED_STATE).into(),
         }
     }

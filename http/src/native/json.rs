@@ -7,13 +7,26 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE},
 };
 use serde::Serialize;
-use time::{OffsetDateTime, format_description::FormatItem, macros::format_description};
+
+use crate::headers::keep_nowhere;
 
 pub(crate) const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// An answer that the caller's own client may keep if it asks each time whether it still holds.
 #[derive(Debug)]
 pub(crate) struct Json<T>(pub(crate) T);
+
+/// What was done, or a secret: nobody keeps it.
+#[derive(Debug)]
+pub(crate) struct Once<T>(pub(crate) T);
+
+impl<T: Serialize> IntoResponse for Once<T> {
+    fn into_response(self) -> Response {
+        let mut response = ([(CONTENT_TYPE, APPLICATION_JSON)], to_vec(&self.0)).into_response();
+        keep_nowhere(response.headers_mut());
+        response
+    }
+}
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
@@ -31,12 +44,22 @@ pub(crate) struct Listed<T> {
 
 /// What is said of a list beside its items.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Metadata {}
+struct Metadata {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
+    #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
 
 impl<T> Listed<T> {
     /// A whole list.
     pub(crate) fn all(items: Vec<T>) -> Json<Self> {
-        Json(Self { items, metadata: Metadata::default() })
+        Self::page(items, None, None)
+    }
+
+    /// A page: how many there are in all, if that was asked, and what leads to the next.
+    pub(crate) fn page(items: Vec<T>, count: Option<u64>, next: Option<String>) -> Json<Self> {
+        Json(Self { items, metadata: Metadata { count, next } })
     }
 }
 
@@ -45,22 +68,7 @@ pub(super) fn to_vec(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
 
-const RFC_3339: &[FormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-
-/// An instant in RFC 3339, UTC, with milliseconds.
+/// An instant in RFC 3339, UTC; what is kept is milliseconds.
 pub(crate) fn instant(at: UnixMillis) -> String {
-    let nanoseconds = i128::from(at.0) * 1_000_000;
-    let at = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok();
-    at.and_then(|at| at.format(RFC_3339).ok()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn instants_have_milliseconds() {
-        assert_eq!(instant(UnixMillis(1_700_000_000_007)), "2023-11-14T22:13:20.007Z");
-    }
+    claviger_domain::collection::instant::show(at).to_string()
 }

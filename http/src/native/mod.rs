@@ -3,17 +3,15 @@
 //!
 //! Who gets in: [`gate`]. Described in `docs/doors/native.md`.
 
-#[expect(dead_code, reason = "the token routes come next")]
 mod body;
 mod decisions;
 mod etag;
-#[expect(dead_code, reason = "likewise")]
 mod gate;
 mod json;
 mod lifetimes;
 mod path;
-#[expect(dead_code, reason = "likewise")]
 mod problem;
+mod tokens;
 mod whoami;
 
 use std::sync::Arc;
@@ -35,7 +33,11 @@ fn none() -> Routes<Arc<App>> {
 
 /// Everything that this door answers.
 fn routes() -> Routes<Arc<App>> {
-    none().and(whoami::routes()).and(lifetimes::routes()).and(decisions::routes())
+    none()
+        .and(whoami::routes())
+        .and(tokens::routes())
+        .and(lifetimes::routes())
+        .and(decisions::routes())
 }
 
 /// The door.

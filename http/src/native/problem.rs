@@ -223,6 +223,9 @@ impl From<Error> for Problem {
                 Self::invalid(vec![Flaw::member(*field, problem.as_str())])
             }
             Error::Conflict(Conflict::Changed) => Self::precondition(),
+            Error::Conflict(conflict @ Conflict::TooMany { .. }) => {
+                Self::new(StatusCode::CONFLICT, "cap_exceeded", conflict.to_string())
+            }
             Error::Conflict(conflict) => {
                 Self::new(StatusCode::CONFLICT, "conflict", conflict.to_string())
             }

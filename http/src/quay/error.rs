@@ -330,6 +330,8 @@ impl From<Conflict> for QuayError {
             | Conflict::SamePassword
             | Conflict::OwnsRepositories
             | Conflict::AccountInUse
+            | Conflict::Ended
+            | Conflict::TooMany { .. }
             | Conflict::SecretTaken => message(conflict.to_string()),
         }
     }

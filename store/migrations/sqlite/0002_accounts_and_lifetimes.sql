@@ -81,3 +81,4 @@ DROP INDEX token_expiry;
 CREATE INDEX token_expiry ON token (expires_at) WHERE expires_at IS NOT NULL;
 DROP INDEX token_revoked;
 CREATE INDEX token_revoked ON token (revoked_at) WHERE revoked_at IS NOT NULL;
+CREATE INDEX token_minted ON token (minted_by) WHERE minted_by IS NOT NULL;

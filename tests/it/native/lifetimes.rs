@@ -52,7 +52,7 @@ claviger_tests::both! {
         let shown = json!({
             "account": account, "kind": "app", "defaultLifetime": 86400,
             "maximumLifetime": 7_776_000, "required": true, "maximumIdle": null,
-            "modified": "2026-11-22T05:11:11.000Z", "modifiedBy": made.json()["modifiedBy"],
+            "modified": "2026-11-22T05:11:11.000000Z", "modifiedBy": made.json()["modifiedBy"],
         });
         assert_eq!(made.json(), shown);
         assert_eq!(other.get(&path).await.json(), shown);

@@ -3,6 +3,7 @@
 mod explain;
 mod gate;
 mod lifetimes;
+mod tokens;
 
 use claviger_service::Settings;
 use claviger_tests::{

@@ -15,6 +15,9 @@ pub(super) fn existing(name: &str, template: &str) -> &'static str {
         "robot" | "shortname" | "robot_shortname" => "coolrobot",
         "client" | "client_id" => "deadbeef",
         "kind" if template.starts_with("/claviger/") => "app",
+        "id" if template.starts_with("/claviger/v1/tokens") => {
+            "00000000-0000-4000-8000-0000000d0001"
+        }
         "uuid" | "token" | "token_uuid" if template.contains("apptoken") => {
             "00000000-0000-4000-8000-0000000d0001"
         }

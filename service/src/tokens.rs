@@ -1,0 +1,229 @@
+//! Every token of every kind in one list, and what is done to one whatever its kind.
+//!
+//! | who | sees | changes and ends |
+//! | --- | --- | --- |
+//! | a user | his own, his robots' | the same |
+//! | who administers an organisation | its robots' | the same |
+//! | an admin or owner of an account | those of its people | those of who is not above him |
+//! | a superuser | all | all |
+//!
+//! A credential reaches beyond its own user only where it may act as a superuser (a session, an api
+//! token; an OAuth token with that scope), and to an organisation's robots as its scopes let it. No
+//! secret is ever shown here.
+//!
+//! Not here: new secrets (`crate::rotation`).
+
+mod change;
+mod ending;
+
+use claviger_domain::{
+    Error, access::namespace_role, id::TokenId, principal::PrincipalKind, role::OrgRole,
+    scope::UserCap,
+};
+use claviger_store::token_list;
+pub use claviger_store::token_list::{Listed, Secret, Sight};
+use serde_json::json;
+
+pub use self::{
+    change::TokenChange,
+    ending::{MOST_SHOWN, Sweep, SweepOutcome},
+};
+use crate::{
+    app::App,
+    caller::Caller,
+    collection::{Asked, Listing, Page},
+    seen::tag,
+};
+
+const TOKEN: &str = "token";
+
+/// How far somebody's right reaches over a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Reach {
+    /// He may not know of it.
+    None,
+    /// He sees it.
+    See,
+    /// He ends and changes it.
+    Change,
+}
+
+/// The proof that somebody may change and end a token; made by [`App::permit_token`] alone.
+#[derive(Clone, Debug)]
+pub struct TokenPermit {
+    token: Listed,
+    by: Caller,
+}
+
+/// The tag of a token's state: what somebody could have changed, and not its uses.
+pub fn token_tag(token: &Listed) -> String {
+    let labels: Vec<_> = token.labels.iter().map(|l| [l.name(), l.value()]).collect();
+    let secrets: Vec<_> = token
+        .secrets
+        .iter()
+        .map(|secret| (secret.created_at.0, secret.valid_until.map(|at| at.0)))
+        .collect();
+    tag(&json!([
+        token.id.as_str(),
+        token.name,
+        labels,
+        token.expires_at.map(|at| at.0),
+        token.revoked_at.map(|at| at.0),
+        token.modified_at.map(|at| at.0),
+        secrets,
+    ]))
+}
+
+impl App {
+    /// Which tokens `caller` sees.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] when his credential sees none; [`Error::Unavailable`].
+    pub async fn tokens_in_sight(&self, caller: &Caller) -> Result<Sight, Error> {
+        let (me, caps) = (caller.principal.id, caller.caps);
+        if caps.superuser && (caller.standing.superuser || caller.standing.global_readonly) {
+            return Ok(Sight::All);
+        }
+        if caps.user < UserCap::Read {
+            return Err(Error::denied("see the tokens of", &*caller.principal.name));
+        }
+        let home = caller.principal.account;
+        if caps.superuser && self.administers_account(caller).await? {
+            return Ok(Sight::Account(me, home));
+        }
+        Ok(if caps.org >= Some(OrgRole::Admin) { Sight::Homes(me) } else { Sight::Own(me) })
+    }
+
+    /// Whether the caller is an admin or owner of his account.
+    async fn administers_account(&self, caller: &Caller) -> Result<bool, Error> {
+        match self.resident(caller, caller.principal.account).await {
+            Ok(resident) => Ok(resident.must_be_admin().is_ok()),
+            Err(Error::Denied { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A page of the tokens in sight.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn tokens(&self, sight: Sight, list: Listing) -> Result<Page<Listed>, Error> {
+        let now = self.now();
+        if asks_for_uses(&list.asked) {
+            // what is compared must be written
+            self.flush_activity().await?;
+        }
+        let page = self.page(list, move |q, asked| Ok(token_list::page(q, &sight, now, asked)?));
+        let mut page = page.await?;
+        page.items.iter_mut().for_each(|token| self.add_pending_uses(token));
+        Ok(page)
+    }
+
+    /// Adds the uses that are not written yet.
+    fn add_pending_uses(&self, token: &mut Listed) {
+        let address = |last: crate::activity::Use| last.address.map(|a| a.to_string());
+        if let Some(last) = self.activity.pending(&token.id)
+            && token.last_used_at.is_none_or(|known| known <= last.at)
+        {
+            token.last_used_at = Some(last.at);
+            token.last_used_address = address(last);
+        }
+        for secret in &mut token.secrets {
+            if let Some(last) = self.activity.pending_of(&token.id, &secret.lookup)
+                && secret.last_used_at.is_none_or(|known| known <= last.at)
+            {
+                secret.last_used_at = Some(last.at);
+                secret.last_used_address = address(last);
+            }
+        }
+    }
+
+    /// One token.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], for one that the caller may not know of, too.
+    pub async fn token(&self, caller: &Caller, id: TokenId) -> Result<Listed, Error> {
+        let (mut token, _) = self.reached(caller, id).await?;
+        self.add_pending_uses(&mut token);
+        Ok(token)
+    }
+
+    /// A token in sight, and how far the caller's right over it reaches.
+    async fn reached(&self, caller: &Caller, id: TokenId) -> Result<(Listed, Reach), Error> {
+        let token = self.db.peek(move |q| Ok(token_list::find(q, &id)?)).await?;
+        let token = token.ok_or(Error::NotFound(TOKEN))?;
+        match self.reach_over(caller, &token).await? {
+            Reach::None => Err(Error::NotFound(TOKEN)),
+            reach => Ok((token, reach)),
+        }
+    }
+
+    /// The proof that the caller may change and end a token.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when he may not know of it, [`Error::Denied`].
+    pub async fn permit_token(&self, caller: &Caller, id: TokenId) -> Result<TokenPermit, Error> {
+        match self.reached(caller, id).await? {
+            (token, Reach::Change) => Ok(TokenPermit { token, by: caller.clone() }),
+            (token, _) => Err(Error::denied("change the token", token.id.as_str())),
+        }
+    }
+
+    async fn reach_over(&self, caller: &Caller, token: &Listed) -> Result<Reach, Error> {
+        let caps = caller.caps;
+        let own = match caps.user {
+            UserCap::None => Reach::None,
+            UserCap::Read => Reach::See,
+            UserCap::Admin => Reach::Change,
+        };
+        if caps.superuser && caller.standing.superuser {
+            return Ok(Reach::Change);
+        }
+        let auditor = caps.superuser && caller.standing.global_readonly;
+        let least = if auditor { Reach::See } else { Reach::None };
+        let own = own.max(least);
+        if token.principal == caller.principal.id {
+            return Ok(own);
+        }
+        let principal = self.facts.principal(&self.db, token.principal).await?;
+        if let Some(robot) = principal.as_ref().filter(|p| p.kind == PrincipalKind::Robot) {
+            if robot.owner == Some(caller.principal.id) {
+                return Ok(own);
+            }
+            let home = robot.name.split_once('+').map_or("", |(home, _)| home);
+            let about = self.about_namespace(Some(caller), home).await?;
+            let admin = about.namespace.is_some_and(|namespace| {
+                namespace_role(&about.asker(), namespace) == Some(OrgRole::Admin)
+            });
+            let seen = caps.user >= UserCap::Read && admin;
+            return Ok(if seen { own } else { least });
+        }
+        let home = caller.principal.account;
+        if !caps.superuser || token.account != home || caps.user < UserCap::Read {
+            return Ok(least);
+        }
+        let resident = match self.resident(caller, home).await {
+            Ok(resident) => resident,
+            Err(Error::Denied { .. }) => return Ok(least),
+            Err(error) => return Err(error),
+        };
+        if resident.must_be_admin().is_err() {
+            return Ok(least);
+        }
+        if principal.is_none() {
+            // a tombstone of somebody who has gone
+            return Ok(Reach::See);
+        }
+        let fellow = self.fellow(&resident, token.principal).await?;
+        let manages = resident.must_manage(&fellow).is_ok();
+        Ok(if manages { Reach::Change } else { Reach::See })
+    }
+}
+
+/// Whether it matters when tokens were last used.
+fn asks_for_uses(asked: &Asked) -> bool {
+    let fields = asked.filter.iter().map(|clause| clause.field).chain(asked.order.field);
+    fields
+        .map(|field| field.column)
+        .any(|column| matches!(column, "last_used_at" | "last_used_address" | "idle_since"))
+}
