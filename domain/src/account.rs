@@ -62,6 +62,25 @@ impl FromStr for ItemName {
     }
 }
 
+/// A part of a person's name: as [`ItemName`], or empty.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct PersonName(Box<str>);
+
+impl PersonName {
+    /// The name as text; `None` when it is empty.
+    pub fn text(&self) -> Option<&str> {
+        Some(&*self.0).filter(|name| !name.is_empty())
+    }
+}
+
+impl FromStr for PersonName {
+    type Err = ItemNameError;
+
+    fn from_str(text: &str) -> Result<Self, ItemNameError> {
+        if text.is_empty() { Ok(Self::default()) } else { Ok(Self(text.parse::<ItemName>()?.0)) }
+    }
+}
+
 /// What somebody sticks on a thing, to find it by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {

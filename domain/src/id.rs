@@ -103,6 +103,8 @@ ids! {
     AssignmentId,
     /// A default permission of an organisation.
     PrototypeId,
+    /// The role of a user in his account.
+    BindingId,
     /// A signing key.
     SigningKeyId,
     /// One installation of Claviger; the salt of every derived key.

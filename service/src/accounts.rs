@@ -10,13 +10,15 @@ pub use claviger_store::accounts::Account;
 use claviger_store::{
     Query, accounts,
     audit::{self, Act},
-    installation, labels,
+    installation, labels, lifetimes,
 };
 
 use crate::{
     app::App,
     caller::{Caller, Origin},
+    collection::{Listing, Page},
     residents::Resident,
+    still::Right,
 };
 
 /// An account, as those who have a role in it see it.
@@ -61,6 +63,30 @@ impl App {
         self.db.read(move |q| view(q, &id)).await
     }
 
+    /// A page of the accounts that `caller` has a role in: his own, or all for a superuser.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] when he has no role; [`Error::Unavailable`].
+    pub async fn accounts(
+        &self,
+        caller: &Caller,
+        list: Listing,
+    ) -> Result<Page<AccountView>, Error> {
+        let home = self.resident(caller, caller.principal.account).await?;
+        home.must_see()?;
+        let alone = (!caller.standing.superuser).then_some(home.account());
+        self.page(list, move |q, asked| {
+            let page = accounts::page(q, alone.as_ref(), asked)?;
+            let ids: Vec<_> = page.items.iter().map(|account| account.id.as_str()).collect();
+            let mut found = labels::of_many(q, &ids)?;
+            page.try_map(|account| {
+                let labels = found.remove(account.id.as_str()).unwrap_or_default();
+                Ok(AccountView { account, labels })
+            })
+        })
+        .await
+    }
+
     /// Makes an account. Nobody has a role in it but superusers.
     ///
     /// # Errors
@@ -77,15 +103,14 @@ impl App {
         }
         let (id, now, actor) = (AccountId::random(self.chance()), self.now(), by.actor(origin));
         let account = Account::new(id, name.as_str(), now, Some(by.principal.id));
-        self.db
-            .write(move |tx| {
-                accounts::insert(tx, &account)?;
-                labels::set(tx, id.as_str(), &given)?;
-                let act = Act::done("create_account", "account", &account.name).id(id.as_str());
-                audit::append(tx, now, &actor, &act)?;
-                Ok(AccountView { account, labels: given })
-            })
-            .await
+        self.write_as(by, Right::Superuser, move |tx| {
+            accounts::insert(tx, &account)?;
+            labels::set(tx, id.as_str(), &given)?;
+            let act = Act::done("create_account", "account", &account.name).id(id.as_str());
+            audit::append(tx, now, &actor, &act)?;
+            Ok(AccountView { account, labels: given })
+        })
+        .await
     }
 
     /// Changes the account, if it is still as `expected`.
@@ -99,29 +124,60 @@ impl App {
         expected: impl FnOnce(&AccountView) -> bool + Send + 'static,
         origin: &Origin,
     ) -> Result<(), Error> {
-        resident.must_be_owner()?;
-        let (id, by, now) = (resident.account(), resident.by(), self.now());
-        let (actor, by) = (by.actor(origin), by.principal.id);
-        self.db
-            .write(move |tx| {
-                let old = view(tx, &id)?;
-                if !expected(&old) {
-                    return Err(Conflict::Changed.into());
-                }
-                let before = old.account.name.as_str();
-                let name = change.name.as_ref().map_or(before, ItemName::as_str);
-                accounts::rename(tx, &id, name, now, &by)?;
-                if let Some(given) = &change.labels {
-                    labels::set(tx, id.as_str(), given)?;
-                }
-                let shown = |name: &str| serde_json::json!({ "name": name }).to_string();
-                let (before, after) = (shown(before), shown(name));
-                let act = Act::done("change_account", "account", name)
-                    .id(id.as_str())
-                    .change(Some(&before), Some(&after));
-                Ok(audit::append(tx, now, &actor, &act)?)
-            })
-            .await
+        let (id, now) = (resident.account(), self.now());
+        let (actor, by) = (resident.by().actor(origin), resident.by().principal.id);
+        self.write_in(resident, move |tx, resident| {
+            resident.must_be_owner()?;
+            let old = view(tx, &id)?;
+            if !expected(&old) {
+                return Err(Conflict::Changed.into());
+            }
+            let before = old.account.name.as_str();
+            let name = change.name.as_ref().map_or(before, ItemName::as_str);
+            accounts::rename(tx, &id, name, now, &by)?;
+            if let Some(given) = &change.labels {
+                labels::set(tx, id.as_str(), given)?;
+            }
+            let shown = |name: &str| serde_json::json!({ "name": name }).to_string();
+            let (before, after) = (shown(before), shown(name));
+            let act = Act::done("change_account", "account", name)
+                .id(id.as_str())
+                .change(Some(&before), Some(&after));
+            Ok(audit::append(tx, now, &actor, &act)?)
+        })
+        .await
+    }
+
+    /// Removes the account, if nobody belongs to it and it is still as `expected`.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] to all but owners; [`Error::NotFound`]; [`Conflict::Changed`];
+    /// [`Conflict::AccountInUse`].
+    pub async fn remove_account(
+        &self,
+        resident: &Resident,
+        expected: impl FnOnce(&AccountView) -> bool + Send + 'static,
+        origin: &Origin,
+    ) -> Result<(), Error> {
+        let (id, now) = (resident.account(), self.now());
+        let actor = resident.by().actor(origin);
+        self.write_in(resident, move |tx, resident| {
+            resident.must_be_owner()?;
+            let old = view(tx, &id)?;
+            if !expected(&old) {
+                return Err(Conflict::Changed.into());
+            }
+            if accounts::is_used(tx, &id)? {
+                return Err(Conflict::AccountInUse.into());
+            }
+            for policy in lifetimes::list(tx, Some(&id))? {
+                lifetimes::remove(tx, &id, policy.kind)?;
+            }
+            accounts::remove(tx, &id)?;
+            let act = Act::done("delete_account", "account", &old.account.name);
+            Ok(audit::append(tx, now, &actor, &act.id(id.as_str()))?)
+        })
+        .await
     }
 }
 

@@ -16,7 +16,7 @@ use claviger_domain::{
 };
 pub use claviger_store::api_tokens::ApiToken;
 use claviger_store::{
-    Query, Tx, account_users, api_tokens,
+    Query, Tx, api_tokens,
     audit::{self, Act, Actor},
     endings::Ending,
     labels,
@@ -140,21 +140,18 @@ impl App {
             },
             labels: given,
         };
-        let actor = caller.actor(origin);
-        self.db
-            .write(move |tx| {
-                if account_users::find(tx, &token.account, &token.principal)?.is_none() {
-                    return Err(Error::NotFound("user"));
-                }
-                let wish = Wish::default().within(minters_end(tx, &token, now)?);
-                let token = lifetimes::limited(tx, token, wish, Beyond::Shorten)?;
-                tokens::insert(tx, &token, &kept)?;
-                labels::set(tx, token.id.as_str(), &view.labels)?;
-                let act = Act::done("create_api_token", "token", &token.name);
-                record(tx, now, &actor, act, &token.id, &token.principal_name)?;
-                Ok((view, secret))
-            })
-            .await
+        let (actor, superusers) = (caller.actor(origin), self.superusers());
+        self.write_in(by, move |tx, by| {
+            by.must_manage(&superusers.fellow(tx, by, token.principal)?)?;
+            let wish = Wish::default().within(minters_end(tx, &token, now)?);
+            let token = lifetimes::limited(tx, token, wish, Beyond::Shorten)?;
+            tokens::insert(tx, &token, &kept)?;
+            labels::set(tx, token.id.as_str(), &view.labels)?;
+            let act = Act::done("create_api_token", "token", &token.name);
+            record(tx, now, &actor, act, &token.id, &token.principal_name)?;
+            Ok((view, secret))
+        })
+        .await
     }
 
     /// Changes a token of `of`, if it is still as `expected`. Its secret stays.
@@ -172,25 +169,25 @@ impl App {
     ) -> Result<(), Error> {
         by.must_manage(of)?;
         let (owner, namespace, now) = (of.user.id, of.user.name.clone(), self.now());
-        let (actor, by) = (by.by().actor(origin), by.by().principal.id);
-        self.db
-            .write(move |tx| {
-                let old = view(tx, &owner, &id, now)?;
-                if !expected(&old) {
-                    return Err(Conflict::Changed.into());
-                }
-                let before = old.token.name.as_str();
-                let name = change.name.as_ref().map_or(before, ItemName::as_str);
-                api_tokens::change(tx, &id, name, now, &by)?;
-                if let Some(given) = &change.labels {
-                    labels::set(tx, id.as_str(), given)?;
-                }
-                let shown = |name: &str| serde_json::json!({ "name": name }).to_string();
-                let (before, after) = (shown(before), shown(name));
-                let act = Act::done("change_api_token", "token", name);
-                record(tx, now, &actor, act.change(Some(&before), Some(&after)), &id, &namespace)
-            })
-            .await
+        let (actor, superusers) = (by.by().actor(origin), self.superusers());
+        self.write_in(by, move |tx, by| {
+            by.must_manage(&superusers.fellow(tx, by, owner)?)?;
+            let old = view(tx, &owner, &id, now)?;
+            if !expected(&old) {
+                return Err(Conflict::Changed.into());
+            }
+            let before = old.token.name.as_str();
+            let name = change.name.as_ref().map_or(before, ItemName::as_str);
+            api_tokens::change(tx, &id, name, now, &by.by().principal.id)?;
+            if let Some(given) = &change.labels {
+                labels::set(tx, id.as_str(), given)?;
+            }
+            let shown = |name: &str| serde_json::json!({ "name": name }).to_string();
+            let (before, after) = (shown(before), shown(name));
+            let act = Act::done("change_api_token", "token", name);
+            record(tx, now, &actor, act.change(Some(&before), Some(&after)), &id, &namespace)
+        })
+        .await
     }
 
     /// Deletes a token of `of`. From the answer on it opens nothing.
@@ -206,17 +203,17 @@ impl App {
     ) -> Result<(), Error> {
         by.must_manage(of)?;
         let (owner, namespace, now) = (of.user.id, of.user.name.clone(), self.now());
-        let actor = by.by().actor(origin);
-        self.db
-            .write(move |tx| {
-                let old = api_tokens::find(tx, &owner, &id, now)?;
-                let old = old.ok_or(Error::NotFound("token"))?;
-                let ending = Ending { now, by: &actor.name, reason: "deleted" };
-                tokens::revoke(tx, &id, &ending)?;
-                let act = Act::done("delete_api_token", "token", &old.name);
-                record(tx, now, &actor, act, &id, &namespace)
-            })
-            .await
+        let (actor, superusers) = (by.by().actor(origin), self.superusers());
+        self.write_in(by, move |tx, by| {
+            by.must_manage(&superusers.fellow(tx, by, owner)?)?;
+            let old = api_tokens::find(tx, &owner, &id, now)?;
+            let old = old.ok_or(Error::NotFound("token"))?;
+            let ending = Ending { now, by: &actor.name, reason: "deleted" };
+            tokens::revoke(tx, &id, &ending)?;
+            let act = Act::done("delete_api_token", "token", &old.name);
+            record(tx, now, &actor, act, &id, &namespace)
+        })
+        .await
     }
 }
 

@@ -47,6 +47,32 @@ pub struct Profile {
     pub given_name: Option<String>,
     /// Where he lives.
     pub location: Option<String>,
+    /// His telephone number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// Where his letters go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postal_address: Option<PostalAddress>,
+}
+
+/// Where somebody's letters go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PostalAddress {
+    /// Two letters of ISO 3166.
+    pub address_country: String,
+    /// The town.
+    pub address_locality: String,
+    /// The region.
+    pub address_region: String,
+    /// The postal code.
+    pub postal_code: String,
+    /// The street.
+    #[serde(rename = "streetAddress1")]
+    pub street: String,
+    /// More of it.
+    #[serde(rename = "streetAddress2")]
+    pub street_more: String,
 }
 
 /// An organisation that a user belongs to.

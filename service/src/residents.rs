@@ -14,6 +14,8 @@
 //!
 //! Source: `contract/astra.md` sections 3.1 and 7.1; `SECURITY.md` section 2, "Tenants".
 
+use std::sync::Arc;
+
 use claviger_domain::{
     BadCredential, Error, TokenKind,
     account::Rank,
@@ -23,11 +25,14 @@ use claviger_domain::{
     scope::{Dialect, Scopes, UserCap},
 };
 pub use claviger_store::account_users::AccountUser;
-use claviger_store::{account_users, accounts};
+use claviger_store::{Query, Tx, account_users, accounts, principals};
 
 use crate::{
+    access::standing,
     app::App,
     caller::{Caller, Credential, Origin},
+    settings::Settings,
+    still::Right,
 };
 
 /// The proof that somebody has a role in an account. Only [`App::resident`] makes it.
@@ -142,6 +147,11 @@ impl Resident {
 }
 
 impl App {
+    /// The names that the settings make superusers.
+    pub(crate) fn superusers(&self) -> Superusers {
+        Superusers(Arc::clone(&self.settings))
+    }
+
     /// Who comes with the token `text` into the Astra door.
     ///
     /// # Errors
@@ -161,21 +171,29 @@ impl App {
     /// # Errors
     /// [`Error::Denied`] when he has no role there, or when there is no such account.
     pub async fn resident(&self, caller: &Caller, account: AccountId) -> Result<Resident, Error> {
-        let (id, home) = (caller.principal.id, caller.principal.account);
-        let superuser = caller.standing.superuser;
-        let found = self.db.read(move |q| {
-            if account != home {
-                return Ok((superuser && accounts::find(q, &account)?.is_some()).then_some(None));
-            }
-            Ok(Some(account_users::role(q, &id)?))
-        });
-        let found = found.await?.ok_or_else(|| Error::denied("enter", account.as_str()))?;
-        let rank = Rank::of(found.map(|(role, _)| role), superuser);
-        let restricted = !superuser && found.is_some_and(|(_, restricted)| restricted);
-        match rank {
-            Rank::None => Err(Error::denied("enter", account.as_str())),
-            rank => Ok(Resident { account, by: caller.clone(), rank, restricted }),
-        }
+        let (by, superuser) = (caller.clone(), caller.standing.superuser);
+        self.db.read(move |q| enter(q, by, account, superuser)).await
+    }
+
+    /// Changes something in the account of `resident`, whose credential still lives when it is his
+    /// turn. `f` is told what he is in the account by then.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`]; [`Error::Denied`] when he has no role any more; what `f` says.
+    pub(crate) async fn write_in<T: Send + 'static>(
+        &self,
+        resident: &Resident,
+        f: impl FnOnce(&mut Tx<'_>, &Resident) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (before, settings) = (resident.clone(), Arc::clone(&self.settings));
+        self.write_as(&resident.by, Right::Himself, move |tx| {
+            let now = principals::facts(tx, &before.by.principal.id)?;
+            let now = now.ok_or(Error::Unauthenticated)?;
+            let superuser = standing(&settings.quay, &now).superuser;
+            let still = enter(tx, before.by, before.account, superuser)?;
+            f(tx, &still)
+        })
+        .await
     }
 
     /// The user `id` of the account of `resident`.
@@ -183,15 +201,50 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn fellow(&self, resident: &Resident, id: PrincipalId) -> Result<Fellow, Error> {
-        let account = resident.account;
-        let user = self.db.read(move |q| Ok(account_users::find(q, &account, &id)?)).await?;
-        Ok(self.as_fellow(resident, user.ok_or(Error::NotFound("user"))?))
+        let (superusers, resident) = (self.superusers(), resident.clone());
+        self.db.read(move |q| superusers.fellow(q, &resident, id)).await
     }
+}
 
-    /// How `user` stands beside `resident`.
-    pub(crate) fn as_fellow(&self, resident: &Resident, user: AccountUser) -> Fellow {
-        let named = self.settings.quay.names_superuser(&user.name);
+/// What `by` is in `account`.
+fn enter(
+    q: &mut dyn Query,
+    by: Caller,
+    account: AccountId,
+    superuser: bool,
+) -> Result<Resident, Error> {
+    let role = if account == by.principal.account {
+        account_users::role(q, &by.principal.id)?
+    } else {
+        None
+    };
+    let elsewhere = account != by.principal.account && accounts::find(q, &account)?.is_none();
+    let restricted = !superuser && role.is_some_and(|(_, restricted)| restricted);
+    match Rank::of(role.map(|(role, _)| role), superuser) {
+        rank if rank != Rank::None && !elsewhere => Ok(Resident { account, by, rank, restricted }),
+        _ => Err(Error::denied("enter", account.as_str())),
+    }
+}
+
+/// The names that the settings make superusers, for use where the store is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Superusers(Arc<Settings>);
+
+impl Superusers {
+    /// The user `id` of the account of `resident`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub(crate) fn fellow(
+        &self,
+        q: &mut dyn Query,
+        resident: &Resident,
+        id: PrincipalId,
+    ) -> Result<Fellow, Error> {
+        let user = account_users::find(q, &resident.account, &id)?;
+        let user = user.ok_or(Error::NotFound("user"))?;
+        let named = self.0.quay.names_superuser(&user.name);
         let rank = Rank::of(user.role, named || user.superuser_at.is_some());
-        Fellow { rank, oneself: resident.is(user.id), user }
+        Ok(Fellow { rank, oneself: resident.is(user.id), user })
     }
 }

@@ -54,7 +54,10 @@ pub struct NewUser {
 /// A user who is ready to be written: his password is hashed.
 pub(crate) struct ReadyUser {
     id: PrincipalId,
-    claim: Claim,
+    /// The names that he may have; the first that is free is his.
+    claims: Vec<Claim>,
+    role: Option<AccountRole>,
+    profile: Option<String>,
     email: Option<Email>,
     password_hash: Option<String>,
     verified: bool,
@@ -62,6 +65,24 @@ pub(crate) struct ReadyUser {
 }
 
 impl ReadyUser {
+    /// The same, without a role in his account, and with something said of him.
+    pub(crate) fn without_role(self, profile: String) -> Self {
+        Self { role: None, profile: Some(profile), ..self }
+    }
+
+    /// Takes the first of the names that may be had.
+    fn take_name(&self, tx: &mut Tx<'_>) -> Result<&str, Error> {
+        let mut refused = Error::internal("a user without a name");
+        for claim in &self.claims {
+            match claim.take(tx, &self.id) {
+                Ok(()) => return Ok(claim.name()),
+                Err(error @ Error::Conflict(_)) => refused = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refused)
+    }
+
     /// Writes him.
     ///
     /// # Errors
@@ -73,24 +94,27 @@ impl ReadyUser {
         actor: &Actor,
         now: UnixMillis,
     ) -> Result<Principal, Error> {
-        self.claim.take(tx, &self.id)?;
+        let name = self.take_name(tx)?.to_owned();
         if let Some(email) = &self.email
             && principals::find_by_email(tx, &email.key())?.is_some()
         {
             return Err(Conflict::EmailTaken.into());
         }
-        let new = Principal::new(self.id, account, PrincipalKind::User, self.claim.name(), now);
+        let new = Principal::new(self.id, account, PrincipalKind::User, &name, now);
         let user = Principal {
             email: self.email.map(|email| email.as_str().to_owned()),
             password_changed_at: self.password_hash.as_ref().map(|_| now),
             password_hash: self.password_hash,
             verified_at: self.verified.then_some(now),
             superuser_at: self.superuser.then_some(now),
+            metadata: self.profile,
+            created_by: actor.id,
             ..new
         };
         principals::insert(tx, &user)?;
-        let role = AccountRole::Member;
-        role_bindings::insert_first(tx, &user.id, &account, role, now, actor.id.as_ref())?;
+        if let Some(role) = self.role {
+            role_bindings::insert_first(tx, &user.id, &account, role, now, actor.id.as_ref())?;
+        }
         let after = serde_json::json!({ "email": user.email, "superuser": self.superuser });
         let after = after.to_string();
         let act = Act::done("user_create", "user", &user.name).id(user.id.as_str());
@@ -125,13 +149,27 @@ impl App {
     /// # Errors
     /// As [`App::hash_new_password`].
     pub(crate) async fn ready_user(&self, claim: Claim, new: NewUser) -> Result<ReadyUser, Error> {
+        self.ready_user_of(vec![claim], new).await
+    }
+
+    /// The same, under the first name of `claims` that may be had.
+    ///
+    /// # Errors
+    /// As [`App::hash_new_password`].
+    pub(crate) async fn ready_user_of(
+        &self,
+        claims: Vec<Claim>,
+        new: NewUser,
+    ) -> Result<ReadyUser, Error> {
         let password_hash = match new.password {
             Some(password) => Some(self.hash_new_password(password).await?),
             None => None,
         };
         Ok(ReadyUser {
             id: PrincipalId::random(self.chance()),
-            claim,
+            claims,
+            role: Some(AccountRole::Member),
+            profile: None,
             email: new.email,
             password_hash,
             verified: new.verified,

@@ -2,10 +2,15 @@
 
 use claviger_domain::{
     UnixMillis,
+    collection::Asked,
     id::{AccountId, PrincipalId},
 };
 
-use crate::db::{Query, Row, Stmt, StoreError, Tx, statements};
+use crate::{
+    collection::{self, Column, Page, Scope, Source},
+    db::{Query, Row, Stmt, StoreError, Tx, statements},
+    labels,
+};
 
 /// One account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,10 +37,37 @@ statements! {
     INSERT = Stmt::same(
         "INSERT INTO account (id, name, created_at, created_by_id) VALUES ($1, $2, $3, $4)"
     );
+    USED = Stmt::same(
+        "SELECT 1 FROM principal WHERE account_id = $1
+         UNION ALL SELECT 1 WHERE $1 = (SELECT id FROM account ORDER BY seq LIMIT 1) LIMIT 1"
+    );
+    REMOVE = Stmt::same("DELETE FROM account WHERE id = $1");
     RENAME = Stmt::same(
         "UPDATE account SET name = $2, modified_at = $3, modified_by_id = $4 WHERE id = $1"
     );
 }
+
+const LABELS: &str = "SELECT 1 FROM label l WHERE l.object_id = a.id";
+
+static SOURCE: Source = Source {
+    from: "account a",
+    columns: "a.id, a.name, a.created_at, a.created_by_id, a.modified_at, a.modified_by_id",
+    id: "a.id",
+    created: "a.created_at",
+    fields: &[
+        ("id", Column::whole("a.id")),
+        ("name", Column::whole("a.name")),
+        ("created_at", Column::whole("a.created_at")),
+        ("modified_at", Column::whole("COALESCE(a.modified_at, a.created_at)")),
+        (
+            "created_by",
+            Column::whole("COALESCE(a.created_by_id, '00000000-0000-0000-0000-000000000000')"),
+        ),
+        ("modified_by", Column::nullable("a.modified_by_id")),
+        ("label_name", Column::any(LABELS, "l.name")),
+        ("label_value", Column::any(LABELS, "l.value")),
+    ],
+};
 
 impl Account {
     /// A new account.
@@ -91,4 +123,38 @@ pub fn rename(
     by: &PrincipalId,
 ) -> Result<(), StoreError> {
     tx.execute(&RENAME, &[id.into(), name.into(), at.into(), by.into()]).map(drop)
+}
+
+/// The page of the accounts, or of one alone, that `asked` describes.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn page(
+    q: &mut dyn Query,
+    alone: Option<&AccountId>,
+    asked: &Asked,
+) -> Result<Page<Account>, StoreError> {
+    let value = alone.map(|id| [id.into()]);
+    let scope = match &value {
+        Some(values) => Scope { condition: "a.id = $1", values },
+        None => Scope { condition: "a.seq > 0", values: &[] },
+    };
+    collection::page(q, &SOURCE, scope, asked, Account::from_row)
+}
+
+/// Whether somebody or something belongs to an account, or it is the one that was made first.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn is_used(q: &mut dyn Query, id: &AccountId) -> Result<bool, StoreError> {
+    Ok(q.optional(&USED, &[id.into()])?.is_some())
+}
+
+/// Removes an account that nobody belongs to, and that has no policies any more.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn remove(tx: &mut Tx<'_>, id: &AccountId) -> Result<(), StoreError> {
+    labels::remove(tx, id.as_str())?;
+    tx.execute(&REMOVE, &[id.into()]).map(drop)
 }

@@ -112,6 +112,15 @@ impl<T> Page<T> {
         let Self { items, count, end } = self;
         Page { items: items.into_iter().map(f).collect(), count, end }
     }
+
+    /// The same, where one of them may fail.
+    ///
+    /// # Errors
+    /// What `f` says.
+    pub fn try_map<U, E>(self, f: impl FnMut(T) -> Result<U, E>) -> Result<Page<U>, E> {
+        let Self { items, count, end } = self;
+        Ok(Page { items: items.into_iter().map(f).collect::<Result<_, _>>()?, count, end })
+    }
 }
 
 /// The page that `asked` describes, of those items of `source` that are in `scope`.

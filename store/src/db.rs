@@ -213,6 +213,7 @@ id_params!(
     ApplicationId,
     AssignmentId,
     PrototypeId,
+    BindingId,
     SigningKeyId,
     InstallationId,
     RequestId,

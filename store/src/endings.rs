@@ -8,9 +8,10 @@ use claviger_domain::{UnixMillis, id::PrincipalId, principal::PrincipalKind};
 
 use crate::{
     db::{Query, Stmt, StoreError, Touched, Tx, statements},
+    labels,
     names::{self, NameOf},
     principals::Principal,
-    tokens,
+    role_bindings, tokens,
 };
 
 /// Why something ends, and by whom.
@@ -84,6 +85,9 @@ pub fn delete(
         names::bury(tx, &principal.name, NameOf::Namespace, former_owner, now)?;
         names::hand_on(tx, id, former_owner)?;
     }
+    labels::remove(tx, id.as_str())?;
+    labels::remove(tx, &labels::of_credential(id.as_str()))?;
+    role_bindings::remove_labels(tx, id)?;
     tx.touch(Touched::Principal(*id));
     tx.execute(&DELETE, &[id.into()]).map(drop)
 }

@@ -50,25 +50,27 @@ pub struct Principal {
     pub created_at: UnixMillis,
     /// When it was last used (robots).
     pub last_used_at: Option<UnixMillis>,
+    /// Who made it; `None`: the program, or itself.
+    pub created_by: Option<PrincipalId>,
 }
 
 statements! {
     BY_NAME = Stmt::same(
         "SELECT id, account_id, kind, name, owner_id, email, avatar_key, password_hash,
             password_changed_at, password_drawn_at, session_epoch, verified_at, disabled_at,
-            superuser_at, decider_at, description, metadata, created_at, last_used_at
+            superuser_at, decider_at, description, metadata, created_at, last_used_at, created_by_id
          FROM principal WHERE name = $1"
     );
     BY_ID = Stmt::same(
         "SELECT id, account_id, kind, name, owner_id, email, avatar_key, password_hash,
             password_changed_at, password_drawn_at, session_epoch, verified_at, disabled_at,
-            superuser_at, decider_at, description, metadata, created_at, last_used_at
+            superuser_at, decider_at, description, metadata, created_at, last_used_at, created_by_id
          FROM principal WHERE id = $1"
     );
     BY_EMAIL = Stmt::same(
         "SELECT id, account_id, kind, name, owner_id, email, avatar_key, password_hash,
             password_changed_at, password_drawn_at, session_epoch, verified_at, disabled_at,
-            superuser_at, decider_at, description, metadata, created_at, last_used_at
+            superuser_at, decider_at, description, metadata, created_at, last_used_at, created_by_id
          FROM principal WHERE email_key = $1"
     );
     FACTS = Stmt::same(
@@ -84,12 +86,16 @@ statements! {
     INSERT = Stmt::same(
         "INSERT INTO principal (id, account_id, kind, name, owner_id, email, email_key, avatar_key,
             password_hash, password_changed_at, password_drawn_at, session_epoch, verified_at,
-            disabled_at, superuser_at, decider_at, description, metadata, created_at, last_used_at)
+            disabled_at, superuser_at, decider_at, description, metadata, created_at, last_used_at,
+            created_by_id)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-            $19, $20)"
+            $19, $20, $21)"
     );
     DRAWN = Stmt::same(
         "SELECT name FROM principal WHERE password_drawn_at IS NOT NULL ORDER BY name"
+    );
+    MODIFIED = Stmt::same(
+        "UPDATE principal SET modified_at = $2, modified_by_id = $3 WHERE id = $1"
     );
     ANY_USER = Stmt::same("SELECT id FROM principal WHERE kind = 'user' LIMIT 1");
 }
@@ -116,6 +122,7 @@ impl Principal {
             metadata: row.opt_text(16)?.map(str::to_owned),
             created_at: row.millis(17)?,
             last_used_at: row.opt_millis(18)?,
+            created_by: row.opt_parse(19)?,
         })
     }
 
@@ -147,6 +154,7 @@ impl Principal {
             metadata: None,
             created_at,
             last_used_at: None,
+            created_by: None,
         }
     }
 }
@@ -263,7 +271,21 @@ pub fn insert(tx: &mut Tx<'_>, principal: &Principal) -> Result<(), StoreError> 
             (&principal.metadata).into(),
             principal.created_at.into(),
             principal.last_used_at.into(),
+            principal.created_by.as_ref().into(),
         ],
     )
     .map(drop)
+}
+
+/// Notes who changed a principal when. Nobody decides by it.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn modified(
+    tx: &mut Tx<'_>,
+    id: &PrincipalId,
+    at: UnixMillis,
+    by: Option<&PrincipalId>,
+) -> Result<(), StoreError> {
+    tx.execute(&MODIFIED, &[id.into(), at.into(), by.into()]).map(drop)
 }

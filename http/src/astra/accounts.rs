@@ -6,8 +6,12 @@ use axum::extract::State;
 use claviger_domain::{
     Conflict, Error,
     account::{ItemName, Label},
+    collection::{Field, Parameter},
 };
-use claviger_service::accounts::{AccountChange, AccountView};
+use claviger_service::{
+    accounts::{AccountChange, AccountView},
+    collection::Shape,
+};
 use serde::Serialize;
 
 use super::{
@@ -15,6 +19,7 @@ use super::{
     body::{Fields, item_name},
     etag::Preconditions,
     gate::Call,
+    lists,
     media::Kind,
     metadata::{self, Metadata},
     problem::Problem,
@@ -27,8 +32,29 @@ const KIND: Kind =
 const ALL: &str = "/accounts";
 const ONE: &str = "/accounts/{account}";
 
+static SHAPE: Shape = Shape {
+    name: "astra/accounts",
+    takes: Parameter::ALL,
+    wide_values: false,
+    fields: &[
+        Field::constant("type", KIND.one),
+        Field::constant("version", KIND.version),
+        Field::text("id", "id"),
+        Field::text("name", "name"),
+        Field::constant("state", "active"),
+        Field::constant("isEnabled", "true"),
+        Field::object("metadata"),
+        Field::instant("metadata.creationTimestamp", "created_at"),
+        Field::instant("metadata.modificationTimestamp", "modified_at"),
+        Field::text("metadata.createdBy", "created_by"),
+        Field::text("metadata.modifiedBy", "modified_by"),
+        Field::text("metadata.labels[*].name", "label_name"),
+        Field::text("metadata.labels[*].value", "label_value"),
+    ],
+};
+
 pub(super) fn routes() -> Routes<Arc<Astra>> {
-    super::list().post(ALL, make).get(ONE, show).put(ONE, change)
+    super::list().get(ALL, all).post(ALL, make).get(ONE, show).put(ONE, change).delete(ONE, remove)
 }
 
 #[derive(Serialize)]
@@ -61,6 +87,21 @@ impl Shown {
             ),
         }
     }
+}
+
+/// `GET /accounts`: one's own, or all for a superuser.
+async fn all(State(door): Here, call: Call) -> Result<Reply, Problem> {
+    let whose = if call.caller.standing.superuser {
+        "all".to_owned()
+    } else {
+        call.caller.principal.account.to_string()
+    };
+    // who has no role anywhere is refused before his query is read
+    door.app.resident(&call.caller, call.caller.principal.account).await?.must_see()?;
+    let list = call.listing(&door, &SHAPE, whose)?;
+    let (media, columns) = (call.media(&KIND)?, list.asked.include.clone());
+    let page = door.app.accounts(&call.caller, list).await?;
+    lists::show(media, &KIND, &columns, &page, Shown::of)
 }
 
 /// `POST /accounts`.
@@ -139,4 +180,15 @@ async fn change(State(door): Here, mut call: Call) -> Result<Reply, Problem> {
 fn as_wanted(wanted: &Preconditions, view: &AccountView) -> bool {
     let modified_at = view.account.modified_at.unwrap_or(view.account.created_at);
     wanted.hold(&Shown::of(view), modified_at)
+}
+
+/// `DELETE /accounts/{account}`: one that nobody belongs to any more.
+async fn remove(State(door): Here, call: Call) -> Result<Reply, Problem> {
+    let resident = call.resident(&door).await?;
+    resident.must_be_owner()?;
+    call.no_query()?;
+    let wanted = call.preconditions();
+    let still = move |now: &AccountView| as_wanted(&wanted, now);
+    door.app.remove_account(&resident, still, &call.origin).await?;
+    Ok(Reply::none())
 }

@@ -3,7 +3,7 @@
 //! A property that stands there twice makes no JSON here: of two readers one would see the first and
 //! one the second. Source: `contract/astra.md` sections 2 and 3.1.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use claviger_domain::account::{ItemName, ItemNameError};
 use serde::{
@@ -182,6 +182,15 @@ impl Fields {
         if given == value { Ok(()) } else { Err(self.must(name, value)) }
     }
 
+    /// The version of the resource, one of those there are.
+    ///
+    /// # Errors
+    /// Problem 8.
+    pub(crate) fn version(&mut self, versions: &[&'static str]) -> Result<(), Problem> {
+        let given = self.word("version", versions)?;
+        self.required("version", given).map(drop)
+    }
+
     /// An id of any resource, which may be left out: a UUID of version 4 or 5, or all zeros.
     ///
     /// # Errors
@@ -252,17 +261,32 @@ impl Fields {
     }
 }
 
-/// A name of a thing, or a part of a person's name, which may be left out.
+/// A name of at least `least` characters, which may be left out.
 ///
 /// # Errors
 /// Problem 8 for its length, 9 for what it must not have in it.
-pub(crate) fn item_name(fields: &mut Fields, name: &str) -> Result<Option<ItemName>, Problem> {
+pub(crate) fn name_in<T: FromStr<Err = ItemNameError>>(
+    fields: &mut Fields,
+    name: &str,
+    least: usize,
+) -> Result<Option<T>, Problem> {
     let Some(text) = fields.text(name)? else { return Ok(None) };
     match text.parse() {
         Ok(parsed) => Ok(Some(parsed)),
-        Err(ItemNameError::Length) => Err(fields.must(name, "1 to 63 characters")),
+        Err(ItemNameError::Length) => {
+            let most = ItemName::MAX_CHARS;
+            Err(fields.must(name, format_args!("{least} to {most} characters")))
+        }
         Err(error @ ItemNameError::Form) => Err(Problem::field(name, error)),
     }
+}
+
+/// The name of an account or a token, which may be left out.
+///
+/// # Errors
+/// As [`name_in`].
+pub(crate) fn item_name(fields: &mut Fields, name: &str) -> Result<Option<ItemName>, Problem> {
+    name_in(fields, name, 1)
 }
 
 /// Whether `text` can be the id of a resource.

@@ -4,10 +4,7 @@
 //!
 //! Source: `contract/astra.md` sections 2.5 and 3.1; `SECURITY.md` section 2, "Tenants".
 
-use std::{
-    convert::Infallible,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{
     body::Body,
@@ -106,6 +103,11 @@ impl Call {
         segments.next().unwrap_or_default()
     }
 
+    /// Whether the path has the segment `word`.
+    pub(crate) fn names(&self, word: &str) -> bool {
+        self.head.uri.path().split('/').any(|segment| segment == word)
+    }
+
     /// What the caller is in the account of the path.
     ///
     /// # Errors
@@ -121,10 +123,30 @@ impl Call {
     /// # Errors
     /// Problem 2 when there is no such user.
     pub(crate) async fn user(&self, door: &Astra, resident: &Resident) -> Result<Fellow, Problem> {
-        let Ok(id) = self.after("users").parse() else { return Err(Problem::no_collection()) };
+        self.find_user(door, resident).await?.ok_or_else(Problem::no_collection)
+    }
+
+    /// The same, where the path is about the user himself and he is to be changed.
+    ///
+    /// # Errors
+    /// Problem 1 when there is no such user.
+    pub(crate) async fn user_to_change(
+        &self,
+        door: &Astra,
+        resident: &Resident,
+    ) -> Result<Fellow, Problem> {
+        self.find_user(door, resident).await?.ok_or_else(Problem::no_resource)
+    }
+
+    async fn find_user(
+        &self,
+        door: &Astra,
+        resident: &Resident,
+    ) -> Result<Option<Fellow>, Problem> {
+        let Ok(id) = self.after("users").parse() else { return Ok(None) };
         match door.app.fellow(resident, id).await {
-            Err(Error::NotFound(_)) => Err(Problem::no_collection()),
-            found => Ok(found?),
+            Err(Error::NotFound(_)) => Ok(None),
+            found => Ok(Some(found?)),
         }
     }
 
@@ -180,13 +202,6 @@ impl Call {
     pub(crate) fn location(&self, door: &Astra, id: impl std::fmt::Display) -> String {
         let path = self.head.uri.path();
         format!("{}{}/{id}", door.app.settings().public_url, path.trim_end_matches('/'))
-    }
-}
-
-/// Keeps the type of a handler's refusal one.
-impl From<Infallible> for Problem {
-    fn from(never: Infallible) -> Self {
-        match never {}
     }
 }
 

@@ -9,6 +9,8 @@
 
 mod accounts;
 mod body;
+mod credentials;
+mod empty;
 mod etag;
 mod gate;
 mod lists;
@@ -16,6 +18,7 @@ mod media;
 mod metadata;
 mod problem;
 mod reply;
+mod role_bindings;
 mod tokens;
 mod users;
 
@@ -49,7 +52,10 @@ fn routes() -> Routes<Arc<Astra>> {
     Routes::new("astra", &["/accounts"])
         .and(accounts::routes())
         .and(users::routes())
+        .and(role_bindings::routes())
+        .and(credentials::routes())
         .and(tokens::routes())
+        .and(empty::routes())
 }
 
 /// A list to add routes to.

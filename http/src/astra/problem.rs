@@ -39,8 +39,6 @@ enum More {
     Fields(Vec<Flaw>),
     /// What does not fit the schema.
     Misfit(String),
-    /// The problems that this one stands for.
-    Several(Vec<Problem>),
     /// The methods that there are.
     Allow(Vec<Method>),
 }
@@ -155,12 +153,6 @@ static CREDENTIAL_EXISTS: Kind = kind(
     "Credential exists",
     "A credential of this type already exists.",
 );
-static SEVERAL: Kind = kind(
-    68,
-    StatusCode::BAD_REQUEST,
-    "Multiple problems encountered",
-    "Multiple problems were encountered when processing the request.",
-);
 static METHOD: Kind = kind(
     69,
     StatusCode::METHOD_NOT_ALLOWED,
@@ -251,6 +243,11 @@ impl Problem {
         Self { more: More::Fields(vec![Flaw::new(name, reason)]), ..(&CONFLICT).into() }
     }
 
+    /// 409: it is not in a state for this.
+    pub(crate) fn unexpected_state() -> Self {
+        (&UNEXPECTED_STATE).into()
+    }
+
     /// 403.
     pub(crate) fn forbidden() -> Self {
         (&FORBIDDEN).into()
@@ -289,14 +286,6 @@ impl Problem {
     fn later(wait: Duration) -> Self {
         let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
         Self { retry_after_s: Some(seconds), ..(&UNAVAILABLE).into() }
-    }
-
-    /// All of `problems`: one as it is, several as a problem that lists them.
-    pub(crate) fn all(mut problems: Vec<Self>) -> Option<Self> {
-        match problems.len() {
-            0 | 1 => problems.pop(),
-            _ => Some(Self { more: More::Several(problems), ..(&SEVERAL).into() }),
-        }
     }
 
     fn of(error: &Error) -> Self {
@@ -385,13 +374,11 @@ impl Problem {
             invalid_params: &[],
             invalid_fields: &[],
             misfit: None,
-            several: Vec::new(),
         };
         match &self.more {
             More::Parameters(flaws) => shown.invalid_params = flaws,
             More::Fields(flaws) => shown.invalid_fields = flaws,
             More::Misfit(why) => shown.misfit = Some(why),
-            More::Several(all) => shown.several = all.iter().map(|one| one.shown(None)).collect(),
             More::Nothing | More::Allow(_) => {}
         }
         shown
@@ -414,8 +401,6 @@ struct Shown<'a> {
     invalid_fields: &'a [Flaw],
     #[serde(rename = "schemaValidationFailure", skip_serializing_if = "Option::is_none")]
     misfit: Option<&'a str>,
-    #[serde(rename = "problemDetails", skip_serializing_if = "Vec::is_empty")]
-    several: Vec<Shown<'a>>,
 }
 
 /// The gate writes it.
@@ -457,9 +442,5 @@ mod tests {
                 "invalidParams": [{"name": "limit", "reason": "must be a positive integer"}]
             })
         );
-        let both = Problem::all(vec![Problem::not_json(), Problem::misfit("x")]).unwrap();
-        assert_eq!(shown(&both)["type"], "https://astra.netapp.io/problems/68");
-        assert_eq!(shown(&both)["problemDetails"][1]["schemaValidationFailure"], "x");
-        assert!(Problem::all(Vec::new()).is_none());
     }
 }

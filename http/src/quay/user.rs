@@ -118,7 +118,7 @@ impl View {
             }),
         };
         let OwnUser { face, verified, has_password, profile, organisations } = user;
-        let Profile { settings, company, family_name, given_name, location } = profile;
+        let Profile { settings, company, family_name, given_name, location, .. } = profile;
         let OrganisationSettings { tag_expiration_s, invoice_email, invoice_email_address } =
             settings;
         Self {

@@ -2,5 +2,8 @@
 
 mod cases;
 mod gate;
+mod lists;
+mod tenants;
 mod tokens;
+mod users;
 mod world;

@@ -5,6 +5,7 @@
 //! answer is held to this: never a 5xx, never a content type that its door does not speak, and a
 //! refusal changes nothing.
 
+mod astra;
 mod fields;
 mod names;
 mod treatments;

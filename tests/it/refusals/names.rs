@@ -1,12 +1,11 @@
 //! What there is for each name in a template.
 
-use super::treatments::{ACCOUNT, ACCOUNT_USER};
+use super::astra;
 
 pub(super) fn existing(name: &str, template: &str) -> &'static str {
     match name {
-        "account" if template.starts_with("/claviger/") => "00000000-0000-4000-8000-000000000001",
-        "account" => ACCOUNT,
-        _ if template.starts_with("/accounts/") => ACCOUNT_USER,
+        "account" => astra::ACCOUNT,
+        _ if template.starts_with("/accounts/") => astra::USER,
         "repository*" | "repository" => "buynlarge/orgrepo",
         "org" | "orgname" | "organization" => "buynlarge",
         "team" | "teamname" => "readers",

@@ -1,24 +1,14 @@
 //! What can be wrong with a request.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use claviger_domain::{
-    id::{AccountId, PrincipalId},
-    principal::PrincipalKind,
-    role::AccountRole,
-};
 use claviger_http::routes::RouteLine;
 use claviger_service::program::{Mint, ProgramToken};
-use claviger_store::{
-    accounts::{self, Account},
-    audit::Actor,
-    principals::{self, Principal},
-    role_bindings,
-};
+use claviger_store::audit::Actor;
 use claviger_tests::{app::TestApp, case::secrets::Secrets, visitor::Visitor};
 use http::{Method, Request};
 use serde_json::{Value, json};
 
-use super::{fields, names::existing};
+use super::{astra, fields, names::existing};
 
 /// Who acts.
 pub(super) struct Cast {
@@ -37,13 +27,9 @@ struct Who {
     api_token: String,
 }
 
-/// An account of the Astra door, and a user in it.
-pub(super) const ACCOUNT: &str = "00000000-0000-4000-8000-00000000ac00";
-pub(super) const ACCOUNT_USER: &str = "00000000-0000-4000-8000-00000000ac01";
-
 impl Cast {
     pub(super) async fn assemble(app: &TestApp, secrets: &Secrets) -> Self {
-        make_account(app).await;
+        astra::make_account(app).await;
         let seed = claviger_tests::case::seed::read();
         let token = |list: &str, label: &str, key: &str| {
             let tokens = seed[list].as_array().expect("tokens");
@@ -90,20 +76,6 @@ impl Who {
             request.header("cookie", &self.cookie).header("x-csrf-token", &self.csrf)
         }
     }
-}
-
-/// Makes the account that the paths of the Astra door name. Every superuser is its owner.
-async fn make_account(app: &TestApp) {
-    let (account, user): (AccountId, PrincipalId) =
-        (ACCOUNT.parse().expect("an id"), ACCOUNT_USER.parse().expect("an id"));
-    let now = app.app.now();
-    let made = app.db.write(move |tx| {
-        accounts::insert(tx, &Account::new(account, "Refusals", now, None))?;
-        let new = Principal::new(user, account, PrincipalKind::User, "refused", now);
-        principals::insert(tx, &new)?;
-        Ok(role_bindings::insert_first(tx, &user, &account, AccountRole::Member, now, None)?)
-    });
-    made.await.expect("an account");
 }
 
 fn basic(user: &str, password: &str) -> String {
@@ -225,7 +197,7 @@ fn fields(route: &RouteLine) -> Value {
         return json!({"scope": "userinfo", "note": "laptop", "expires_in": "60", "reuse": "true"});
     }
     if route.door == "astra" {
-        return astra_fields(route);
+        return astra::fields(route);
     }
     if route.door == "oauth" {
         return json!({
@@ -245,24 +217,6 @@ fn fields(route: &RouteLine) -> Value {
         "friendlyName": "name", "enabled": true, "unstructured_metadata": {"a": "b"},
         "expiration": 3600, "company": "c", "location": "l", "token": "a-secret-from-elsewhere",
     })
-}
-
-fn astra_fields(route: &RouteLine) -> Value {
-    if !matches!(route.method, "POST" | "PUT") {
-        return json!({});
-    }
-    let kind = route.template.split('/').rfind(|word| !word.starts_with('{'));
-    match kind.unwrap_or_default() {
-        "accounts" => json!({
-            "type": "application/astra-account", "version": "1.0", "name": "Testing",
-            "metadata": {"labels": [{"name": "a", "value": "b"}]},
-        }),
-        "tokens" => json!({
-            "type": "application/astra-token", "version": "1.0", "name": "Testing",
-            "metadata": {"labels": [{"name": "a", "value": "b"}]},
-        }),
-        other => panic!("say what the body of `{other}` is"),
-    }
 }
 
 fn encoded(route: &RouteLine, fields: &Value) -> (String, Vec<u8>) {
