@@ -18,7 +18,7 @@ use claviger_tests::{
 use http::Method;
 use serde_json::{Map, Value, json};
 
-type Take = fn(&mut Tx<'_>, PrincipalId) -> Result<(), Error>;
+pub(super) type Take = fn(&mut Tx<'_>, PrincipalId) -> Result<(), Error>;
 
 /// What takes the right away.
 fn membership(tx: &mut Tx<'_>, who: PrincipalId) -> Result<(), Error> {
@@ -58,7 +58,7 @@ fn being_superuser(tx: &mut Tx<'_>, who: PrincipalId) -> Result<(), Error> {
 }
 
 /// Sends the act while `take` waits for its turn before it; the status of its answer.
-async fn overtaken(
+pub(super) async fn overtaken(
     app: &TestApp,
     by: &Visitor<'_, TestApp>,
     act: (Method, &str, Value),

@@ -1,8 +1,10 @@
 //! The Astra door.
 
 mod cases;
+mod client;
 mod gate;
 mod lists;
+mod overtaken;
 mod tenants;
 mod tokens;
 mod users;
