@@ -87,6 +87,8 @@ enum Group {
     CreateToken,
     /// P4 and P6: decisions in this process
     Decision,
+    /// P7 and P8: pages of lists
+    List,
     /// P10: cold start; idle memory; the size of the program
     Start,
 }
@@ -121,6 +123,9 @@ fn run(args: &RunArgs) -> Outcome<()> {
     }
     if wanted(Group::CreateToken) {
         table.add(rows::create_token::measure(&bench)?);
+    }
+    if wanted(Group::List) {
+        table.add(rows::list::measure(&bench)?);
     }
     if wanted(Group::Start) {
         table.add(rows::start::measure(&bench)?);

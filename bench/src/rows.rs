@@ -2,6 +2,7 @@
 
 pub(crate) mod create_token;
 pub(crate) mod decision;
+pub(crate) mod list;
 pub(crate) mod registry_token;
 pub(crate) mod start;
 

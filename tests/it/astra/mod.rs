@@ -8,4 +8,5 @@ mod overtaken;
 mod tenants;
 mod tokens;
 mod users;
+mod walks;
 mod world;
