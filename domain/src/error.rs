@@ -155,6 +155,9 @@ pub enum Conflict {
     /// The token has ended.
     #[error("the token has ended")]
     Ended,
+    /// The token has an older secret that lives on for a while.
+    #[error("the token has two secrets already: cut the old one, or rotate with no grace")]
+    Rotating,
     /// More would end than was said.
     #[error("{matched} tokens would end, and at most {cap} may")]
     TooMany {

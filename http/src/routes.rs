@@ -163,7 +163,8 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         guard: impl FnOnce(Router) -> Router,
     ) -> Door {
         let face: Arc<dyn Face> = Arc::new(face);
-        let mut router = Router::new();
+        // a verb begins with a colon
+        let mut router = Router::new().without_v07_checks();
         let nested = self
             .paths
             .iter()

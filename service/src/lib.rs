@@ -44,6 +44,7 @@ pub mod repositories;
 pub mod residents;
 pub mod robots;
 pub mod role_bindings;
+pub mod rotation;
 pub mod search;
 pub mod seen;
 pub mod sessions;

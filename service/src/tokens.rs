@@ -17,11 +17,15 @@ mod change;
 mod ending;
 
 use claviger_domain::{
-    Error, access::namespace_role, id::TokenId, principal::PrincipalKind, role::OrgRole,
+    Error,
+    access::namespace_role,
+    id::{PrincipalId, TokenId},
+    principal::{PrincipalFacts, PrincipalKind},
+    role::{AccountRole, OrgRole},
     scope::UserCap,
 };
-use claviger_store::token_list;
 pub use claviger_store::token_list::{Listed, Secret, Sight};
+use claviger_store::{Query, account_users, token_list};
 use serde_json::json;
 
 pub use self::{
@@ -33,26 +37,81 @@ use crate::{
     caller::Caller,
     collection::{Asked, Listing, Page},
     seen::tag,
+    still::Right,
 };
 
 const TOKEN: &str = "token";
 
 /// How far somebody's right reaches over a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 enum Reach {
     /// He may not know of it.
     None,
     /// He sees it.
     See,
     /// He ends and changes it.
-    Change,
+    Change(Authority),
+}
+
+/// By which right somebody reaches a token. It is looked at again when the act commits.
+#[derive(Clone, Debug)]
+pub(crate) enum Authority {
+    /// It is his own, or his robot's.
+    Own,
+    /// It is a robot's of this namespace, which he administers.
+    Home {
+        /// The namespace.
+        namespace: PrincipalId,
+        /// Its name.
+        name: String,
+    },
+    /// He has this role in the account of its user, who is not above him.
+    Role(AccountRole),
+    /// He is a superuser.
+    Superuser,
+}
+
+impl Authority {
+    /// What is asked again before the write.
+    pub(crate) fn right(&self) -> Right {
+        match self {
+            Self::Own | Self::Role(_) => Right::Himself,
+            Self::Home { namespace, name } => {
+                Right::In { namespace: *namespace, name: name.clone(), role: OrgRole::Admin }
+            }
+            Self::Superuser => Right::Superuser,
+        }
+    }
+
+    /// Checks in the write what `right` does not say: that `by` still has the role.
+    ///
+    /// # Errors
+    /// [`Error::Denied`].
+    pub(crate) fn check(&self, q: &mut dyn Query, by: &PrincipalId) -> Result<(), Error> {
+        let Self::Role(shown) = self else { return Ok(()) };
+        match account_users::role(q, by)? {
+            Some((role, false)) if role >= *shown => Ok(()),
+            _ => Err(Error::denied("administer", by.as_str())),
+        }
+    }
 }
 
 /// The proof that somebody may change and end a token; made by [`App::permit_token`] alone.
 #[derive(Clone, Debug)]
 pub struct TokenPermit {
-    token: Listed,
-    by: Caller,
+    pub(crate) token: Listed,
+    pub(crate) by: Caller,
+    pub(crate) authority: Authority,
+}
+
+impl TokenPermit {
+    /// Checks in the write that the right is still there.
+    ///
+    /// # Errors
+    /// [`Error::Denied`].
+    pub(crate) fn check(&self, q: &mut dyn Query) -> Result<(), Error> {
+        self.authority.check(q, &self.by.principal.id)
+    }
 }
 
 /// The tag of a token's state: what somebody could have changed, and not its uses.
@@ -88,7 +147,8 @@ impl App {
             return Err(Error::denied("see the tokens of", &*caller.principal.name));
         }
         let home = caller.principal.account;
-        if caps.superuser && self.administers_account(caller).await? {
+        if caps.superuser && caps.user == UserCap::Admin && self.administers_account(caller).await?
+        {
             return Ok(Sight::Account(me, home));
         }
         Ok(if caps.org >= Some(OrgRole::Admin) { Sight::Homes(me) } else { Sight::Own(me) })
@@ -120,7 +180,7 @@ impl App {
     }
 
     /// Adds the uses that are not written yet.
-    fn add_pending_uses(&self, token: &mut Listed) {
+    pub(crate) fn add_pending_uses(&self, token: &mut Listed) {
         let address = |last: crate::activity::Use| last.address.map(|a| a.to_string());
         if let Some(last) = self.activity.pending(&token.id)
             && token.last_used_at.is_none_or(|known| known <= last.at)
@@ -164,59 +224,82 @@ impl App {
     /// [`Error::NotFound`] when he may not know of it, [`Error::Denied`].
     pub async fn permit_token(&self, caller: &Caller, id: TokenId) -> Result<TokenPermit, Error> {
         match self.reached(caller, id).await? {
-            (token, Reach::Change) => Ok(TokenPermit { token, by: caller.clone() }),
+            (token, Reach::Change(authority)) => {
+                Ok(TokenPermit { token, by: caller.clone(), authority })
+            }
             (token, _) => Err(Error::denied("change the token", token.id.as_str())),
         }
     }
 
     async fn reach_over(&self, caller: &Caller, token: &Listed) -> Result<Reach, Error> {
         let caps = caller.caps;
-        let own = match caps.user {
-            UserCap::None => Reach::None,
-            UserCap::Read => Reach::See,
-            UserCap::Admin => Reach::Change,
+        let superuser = caps.superuser && caller.standing.superuser;
+        let principal = self.facts.principal(&self.db, token.principal).await?;
+        let own = token.principal == caller.principal.id;
+        let robot = principal.as_deref().filter(|p| p.kind == PrincipalKind::Robot);
+        let near = match robot {
+            _ if own => Some(Authority::Own),
+            Some(robot) => self.over_robot(caller, robot).await?,
+            None => None,
         };
-        if caps.superuser && caller.standing.superuser {
-            return Ok(Reach::Change);
+        match near {
+            Some(authority) if caps.user == UserCap::Admin => return Ok(Reach::Change(authority)),
+            _ if superuser => return Ok(Reach::Change(Authority::Superuser)),
+            Some(_) if caps.user == UserCap::Read => return Ok(Reach::See),
+            _ => {}
+        }
+        if !own && robot.is_none() && caps.superuser && caps.user == UserCap::Admin {
+            let reach = self.over_person(caller, token, principal.is_some()).await?;
+            if !matches!(reach, Reach::None) {
+                return Ok(reach);
+            }
         }
         let auditor = caps.superuser && caller.standing.global_readonly;
-        let least = if auditor { Reach::See } else { Reach::None };
-        let own = own.max(least);
-        if token.principal == caller.principal.id {
-            return Ok(own);
+        Ok(if auditor { Reach::See } else { Reach::None })
+    }
+
+    /// By which right the caller reaches the tokens of a robot.
+    async fn over_robot(
+        &self,
+        caller: &Caller,
+        robot: &PrincipalFacts,
+    ) -> Result<Option<Authority>, Error> {
+        if robot.owner == Some(caller.principal.id) {
+            return Ok(Some(Authority::Own));
         }
-        let principal = self.facts.principal(&self.db, token.principal).await?;
-        if let Some(robot) = principal.as_ref().filter(|p| p.kind == PrincipalKind::Robot) {
-            if robot.owner == Some(caller.principal.id) {
-                return Ok(own);
-            }
-            let home = robot.name.split_once('+').map_or("", |(home, _)| home);
-            let about = self.about_namespace(Some(caller), home).await?;
-            let admin = about.namespace.is_some_and(|namespace| {
-                namespace_role(&about.asker(), namespace) == Some(OrgRole::Admin)
-            });
-            let seen = caps.user >= UserCap::Read && admin;
-            return Ok(if seen { own } else { least });
+        let name = robot.name.split_once('+').map_or("", |(home, _)| home);
+        let about = self.about_namespace(Some(caller), name).await?;
+        let administered = about
+            .namespace
+            .filter(|namespace| namespace_role(&about.asker(), *namespace) == Some(OrgRole::Admin));
+        Ok(administered.map(|at| Authority::Home { namespace: at.id, name: name.to_owned() }))
+    }
+
+    /// How far an admin of the account reaches over the tokens of its people, of whom one may be
+    /// there no more.
+    async fn over_person(
+        &self,
+        caller: &Caller,
+        token: &Listed,
+        is_there: bool,
+    ) -> Result<Reach, Error> {
+        if token.account != caller.principal.account {
+            return Ok(Reach::None);
         }
-        let home = caller.principal.account;
-        if !caps.superuser || token.account != home || caps.user < UserCap::Read {
-            return Ok(least);
-        }
-        let resident = match self.resident(caller, home).await {
+        let resident = match self.resident(caller, token.account).await {
             Ok(resident) => resident,
-            Err(Error::Denied { .. }) => return Ok(least),
+            Err(Error::Denied { .. }) => return Ok(Reach::None),
             Err(error) => return Err(error),
         };
-        if resident.must_be_admin().is_err() {
-            return Ok(least);
-        }
-        if principal.is_none() {
-            // a tombstone of somebody who has gone
+        let Some(role) = resident.rank().role().filter(|_| resident.must_be_admin().is_ok()) else {
+            return Ok(Reach::None);
+        };
+        if !is_there {
             return Ok(Reach::See);
         }
         let fellow = self.fellow(&resident, token.principal).await?;
         let manages = resident.must_manage(&fellow).is_ok();
-        Ok(if manages { Reach::Change } else { Reach::See })
+        Ok(if manages { Reach::Change(Authority::Role(role)) } else { Reach::See })
     }
 }
 

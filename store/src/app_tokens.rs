@@ -42,8 +42,7 @@ statements! {
             t.id, s.selector, s.sealed, s.key_generation, s.prefix, s.format
          FROM token t JOIN secret s ON s.token_id = t.id
          WHERE t.id = $1 AND t.principal_id = $2 AND t.kind = 'app' AND t.revoked_at IS NULL
-            AND (t.expires_at IS NULL OR t.expires_at > $3)
-         ORDER BY s.created_at DESC LIMIT 1"
+            AND (t.expires_at IS NULL OR t.expires_at > $3) AND s.valid_until IS NULL"
     );
 }
 

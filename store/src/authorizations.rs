@@ -42,7 +42,7 @@ statements! {
         "SELECT t.id, t.principal_name, a.scopes, a.note, t.created_at, t.expires_at,
             t.id, s.selector, s.sealed, s.key_generation, s.prefix, s.format
          FROM token t JOIN openshift_authorization a ON a.token_id = t.id
-            JOIN secret s ON s.token_id = t.id
+            JOIN secret s ON s.token_id = t.id AND s.valid_until IS NULL
          WHERE t.principal_id = $1 AND t.kind = 'authorization' AND t.revoked_at IS NULL
             AND t.expires_at > $2
          ORDER BY t.created_at DESC, t.seq DESC"
@@ -51,23 +51,24 @@ statements! {
         "SELECT t.id, t.principal_name, a.scopes, a.note, t.created_at, t.expires_at,
             t.id, s.selector, s.sealed, s.key_generation, s.prefix, s.format
          FROM token t JOIN openshift_authorization a ON a.token_id = t.id
-            JOIN secret s ON s.token_id = t.id
+            JOIN secret s ON s.token_id = t.id AND s.valid_until IS NULL
          WHERE t.id = $1 AND t.principal_id = $2 AND t.kind = 'authorization'
             AND t.revoked_at IS NULL"
     );
     BY_SECRET = Stmt::same(
         "SELECT t.id, t.principal_name, a.scopes, a.note, t.created_at, t.expires_at,
             t.id, s.selector, s.sealed, s.key_generation, s.prefix, s.format
-         FROM secret s JOIN token t ON t.id = s.token_id
+         FROM secret o JOIN token t ON t.id = o.token_id
             JOIN openshift_authorization a ON a.token_id = t.id
-         WHERE s.lookup = $1 AND t.principal_id = $2 AND t.kind = 'authorization'
+            JOIN secret s ON s.token_id = t.id AND s.valid_until IS NULL
+         WHERE o.lookup = $1 AND t.principal_id = $2 AND t.kind = 'authorization'
             AND t.revoked_at IS NULL"
     );
     ALIKE = Stmt::same(
         "SELECT t.id, t.principal_name, a.scopes, a.note, t.created_at, t.expires_at,
             t.id, s.selector, s.sealed, s.key_generation, s.prefix, s.format
          FROM token t JOIN openshift_authorization a ON a.token_id = t.id
-            JOIN secret s ON s.token_id = t.id
+            JOIN secret s ON s.token_id = t.id AND s.valid_until IS NULL
          WHERE t.principal_id = $1 AND t.kind = 'authorization' AND t.revoked_at IS NULL
             AND a.scopes = $2 AND (CAST($3 AS TEXT) IS NULL OR a.note = $3)
          ORDER BY t.created_at DESC, t.seq DESC LIMIT 10"

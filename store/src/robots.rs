@@ -54,9 +54,8 @@ statements! {
          FROM principal p
             JOIN token t ON t.principal_id = p.id JOIN secret s ON s.token_id = t.id
          WHERE p.owner_id = $1 AND t.kind = 'robot' AND t.revoked_at IS NULL
-            AND (t.expires_at IS NULL OR t.expires_at > $2)
-            AND (s.valid_until IS NULL OR s.valid_until > $2)
-         ORDER BY t.seq, s.created_at"
+            AND (t.expires_at IS NULL OR t.expires_at > $2) AND s.valid_until IS NULL
+         ORDER BY t.seq"
     );
     TEAMS = Stmt::same(
         "SELECT m.principal_id, t.name FROM principal p

@@ -181,6 +181,14 @@ statements! {
         "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE expires_at <= $1 LIMIT $2)
          RETURNING id"
     );
+    END_SECRETS = Stmt::same(
+        "UPDATE secret SET valid_until = $2
+         WHERE token_id = $1 AND (valid_until IS NULL OR valid_until > $2) RETURNING token_id"
+    );
+    CUT_SECRETS = Stmt::same(
+        "UPDATE secret SET valid_until = $2 WHERE token_id = $1 AND valid_until > $2
+         RETURNING token_id"
+    );
     SWEEP_SECRETS = Stmt::same("DELETE FROM secret WHERE valid_until <= $1");
     FORGET_SECRET = Stmt::same("DELETE FROM secret WHERE lookup = $1");
     LOOKUPS = Stmt::same("SELECT lookup FROM secret WHERE token_id = $1 ORDER BY created_at DESC");
@@ -188,9 +196,8 @@ statements! {
         "SELECT t.id, s.selector, s.sealed, s.key_generation, s.prefix, s.format
          FROM token t JOIN secret s ON s.token_id = t.id
          WHERE t.principal_id = $1 AND t.kind = $2 AND t.revoked_at IS NULL
-            AND (t.expires_at IS NULL OR t.expires_at > $3)
-            AND (s.valid_until IS NULL OR s.valid_until > $3)
-         ORDER BY t.seq DESC, s.created_at DESC"
+            AND (t.expires_at IS NULL OR t.expires_at > $3) AND s.valid_until IS NULL
+         ORDER BY t.seq DESC"
     );
     USED_TOKEN = Stmt::same(
         "UPDATE token SET last_used_at = $2, last_used_address = $3
@@ -291,21 +298,51 @@ pub fn insert(tx: &mut Tx<'_>, token: &NewToken, secret: &NewSecret) -> Result<(
         let values = [(&token.id).into(), scope.dialect.as_str().into(), (&*scope.word).into()];
         tx.execute(&INSERT_SCOPE, &values)?;
     }
+    insert_secret(tx, &token.id, secret, token.created_at)
+}
+
+/// Adds a secret that opens a token.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn insert_secret(
+    tx: &mut Tx<'_>,
+    token: &TokenId,
+    secret: &NewSecret,
+    at: UnixMillis,
+) -> Result<(), StoreError> {
     tx.execute(
         &INSERT_SECRET,
         &[
             (&secret.lookup).into(),
-            (&token.id).into(),
+            token.into(),
             secret.form.as_str().into(),
             secret.selector.as_ref().map(<[u8; 16]>::as_slice).into(),
             secret.sealed.as_deref().into(),
             i64::from(secret.key_generation).into(),
             (&secret.prefix).into(),
             i64::from(secret.format).into(),
-            token.created_at.into(),
+            at.into(),
         ],
     )
     .map(drop)
+}
+
+/// Ends the secrets of a token at `until`, those that would end later or never. Which one is the
+/// newest is told by this: it alone has no end of its own.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn end_secrets(tx: &mut Tx<'_>, token: &TokenId, until: UnixMillis) -> Result<(), StoreError> {
+    revoke_by(tx, &END_SECRETS, &[token.into(), until.into()]).map(drop)
+}
+
+/// Ends at `now` what a rotation has left of a token's older secrets; whether there was one.
+///
+/// # Errors
+/// For trouble with the database.
+pub fn cut_secrets(tx: &mut Tx<'_>, token: &TokenId, now: UnixMillis) -> Result<bool, StoreError> {
+    revoke_by(tx, &CUT_SECRETS, &[token.into(), now.into()])
 }
 
 /// Revokes a token and those that stand for it; whether any of them was not revoked yet.

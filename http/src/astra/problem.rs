@@ -336,6 +336,7 @@ impl Problem {
             | Conflict::NotEmpty
             | Conflict::NotAUser
             | Conflict::Ended
+            | Conflict::Rotating
             | Conflict::TooMany { .. }
             | Conflict::SecretTaken => (&UNEXPECTED_STATE).into(),
         }

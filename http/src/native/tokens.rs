@@ -10,12 +10,14 @@ use claviger_domain::{
     Error, UnixMillis,
     account::Label,
     collection::{Field, Instant, Parameter, QueryError, nothing},
-    id::TokenId,
+    id::{ApplicationId, PrincipalId, TokenId},
+    lifetime::Asked,
     token::TokenState,
 };
 use claviger_service::{
     App,
     collection::Shape,
+    rotation::USUAL_GRACE,
     tokens::{Listed, Sweep, SweepOutcome, TokenChange, token_tag},
 };
 use http::{HeaderMap, StatusCode};
@@ -27,6 +29,7 @@ use super::{
     etag,
     gate::{Call, EndingCall},
     json::{Json, Listed as Page, Once, instant},
+    lifetimes::read_duration,
     path::Named,
     problem::{Flaw, Problem},
 };
@@ -42,6 +45,8 @@ pub(super) fn routes() -> Routes<Arc<App>> {
         .get(ONE, show)
         .patch(ONE, change)
         .delete(ONE, end)
+        .post("/claviger/v1/tokens/{id}:rotate", rotate)
+        .post("/claviger/v1/tokens/{id}:cut", cut)
 }
 
 /// What the list can be asked for.
@@ -109,12 +114,12 @@ pub(super) fn shown(token: &Listed, now: UnixMillis) -> Value {
         "state": state,
         "principal": { "id": token.principal.as_str(), "name": token.principal_name },
         "account": token.account.as_str(),
-        "application": token.application.as_ref().map(|id| id.as_str()),
+        "application": token.application.as_ref().map(ApplicationId::as_str),
         "service": token.service,
         "scopes": token.scopes.iter().map(scope).collect::<Vec<_>>(),
         "created": instant(token.created_at),
         "createdBy": {
-            "id": token.created_by_id.as_ref().map(|id| id.as_str()),
+            "id": token.created_by_id.as_ref().map(PrincipalId::as_str),
             "name": token.created_by,
         },
         "expires": at(token.expires_at),
@@ -125,8 +130,8 @@ pub(super) fn shown(token: &Listed, now: UnixMillis) -> Value {
         "revoked": at(token.revoked_at),
         "revokedBy": token.revoked_by,
         "revokeReason": token.revoke_reason,
-        "parent": token.parent.as_ref().map(|id| id.as_str()),
-        "mintedBy": token.minted_by.as_ref().map(|id| id.as_str()),
+        "parent": token.parent.as_ref().map(TokenId::as_str),
+        "mintedBy": token.minted_by.as_ref().map(TokenId::as_str),
         "labels": labels.collect::<Vec<_>>(),
         "secrets": secrets.collect::<Vec<_>>(),
     })
@@ -194,7 +199,7 @@ async fn change(
     let change = TokenChange {
         name: members.text("name"),
         labels: labels(&mut members),
-        expires_at: end_of(&mut members),
+        expires: end_of(&mut members),
     };
     members.done()?;
     let token = call.app.change_token(&permit, change, seen, &call.origin).await?;
@@ -225,17 +230,17 @@ pub(super) fn labels(members: &mut Members) -> Option<Vec<Label>> {
 }
 
 /// `expires`: an instant, or null for never.
-pub(super) fn end_of(members: &mut Members) -> Option<Option<UnixMillis>> {
-    members.parse("expires", "must be an instant such as 2026-11-22T10:00:00Z, or null", |value| {
-        match value {
-            Value::Null => Some(None),
-            Value::String(text) => {
-                let (millis, _) = text.parse::<Instant>().ok()?.millis();
-                Some(Some(UnixMillis(millis)))
-            }
-            _ => None,
+pub(super) fn end_of(members: &mut Members) -> Asked {
+    let wrong = "must be an instant such as 2026-11-22T10:00:00Z, or null";
+    let read = |value: &Value| match value {
+        Value::Null => Some(Asked::Never),
+        Value::String(text) => {
+            let (millis, _) = text.parse::<Instant>().ok()?.millis();
+            Some(Asked::Until(UnixMillis(millis)))
         }
-    })
+        _ => None,
+    };
+    members.parse("expires", wrong, read).unwrap_or_default()
 }
 
 /// `DELETE /claviger/v1/tokens/{id}`.
@@ -269,7 +274,7 @@ async fn revoke(EndingCall(call): EndingCall, body: Body) -> Result<Response, Pr
     let sight = call.app.tokens_in_sight(&call.caller).await?;
     let mut members = body.members()?;
     let filter = members.text("filter");
-    if filter.as_ref().is_none_or(|filter| filter.is_empty()) {
+    if filter.as_ref().is_none_or(String::is_empty) {
         members.flaw("filter", "must say which; `state eq 'live'` means all");
     }
     let filter = filter.unwrap_or_default();
@@ -291,4 +296,42 @@ async fn revoke(EndingCall(call): EndingCall, body: Body) -> Result<Response, Pr
     let now = call.app.now();
     let items: Vec<_> = ended.iter().map(|token| shown(token, now)).collect();
     Ok(Once(json!({ "dryRun": dry_run, "matched": matched, "items": items })).into_response())
+}
+
+/// `POST /claviger/v1/tokens/{id}:rotate`: the new secret is shown here, once.
+async fn rotate(
+    call: Call,
+    Named(name): Named<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let permit = call.app.permit_rotation(&call.fresh()?, id(&name)?).await?;
+    let seen = etag::seen(&headers)?;
+    let mut members = body.members_if_any()?;
+    let grace = match members.take("grace").map(|value| read_duration(&value)).transpose() {
+        Ok(grace) => grace.unwrap_or(USUAL_GRACE),
+        Err(problem) => {
+            members.flaw("grace", problem);
+            USUAL_GRACE
+        }
+    };
+    members.done()?;
+    let (token, secret) = call.app.rotate_token(&permit, grace, seen, &call.origin).await?;
+    let item = shown(&token, call.app.now());
+    let answer = Once(json!({ "token": item, "secret": secret.expose() }));
+    Ok(etag::with(answer, &token_tag(&token)))
+}
+
+/// `POST /claviger/v1/tokens/{id}:cut`: the older secret ends at once.
+async fn cut(
+    EndingCall(call): EndingCall,
+    Named(name): Named<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let permit = call.app.permit_token(&call.caller, id(&name)?).await?;
+    let seen = etag::seen(&headers)?;
+    body.members_if_any()?.done()?;
+    let token = call.app.cut_token(&permit, seen, &call.origin).await?;
+    Ok(answer(&token, call.app.now()))
 }

@@ -331,6 +331,7 @@ impl From<Conflict> for QuayError {
             | Conflict::OwnsRepositories
             | Conflict::AccountInUse
             | Conflict::Ended
+            | Conflict::Rotating
             | Conflict::TooMany { .. }
             | Conflict::SecretTaken => message(conflict.to_string()),
         }

@@ -4,6 +4,7 @@ use claviger_domain::{
     Conflict, Error, TokenKind, UnixMillis,
     account::{ItemName, Label},
     id::TokenId,
+    lifetime::Asked,
     name::{Description, TokenTitle},
     token::TokenState,
 };
@@ -26,8 +27,8 @@ pub struct TokenChange {
     pub name: Option<String>,
     /// Its labels.
     pub labels: Option<Vec<Label>>,
-    /// When it ends; the inner `None` is never.
-    pub expires_at: Option<Option<UnixMillis>>,
+    /// When it ends.
+    pub expires: Asked,
 }
 
 impl App {
@@ -42,14 +43,16 @@ impl App {
         seen: Seen,
         origin: &Origin,
     ) -> Result<Listed, Error> {
-        let (id, caller) = (permit.token.id, &permit.by);
+        let (id, caller) = (permit.token.id, permit.by.clone());
         if let Some(name) = &change.name {
             check_name(permit.token.kind, name)?;
         }
         let (now, actor, with) = (self.now(), caller.actor(origin), caller.token());
+        let permit = permit.clone();
+        let right = permit.authority.right();
         let mut changed = self
-            .db
-            .write(move |tx| {
+            .write_as(&permit.by.clone(), right, move |tx| {
+                permit.check(tx)?;
                 let before = token_list::find(tx, &id)?.ok_or(Error::NotFound(TOKEN))?;
                 seen.check(|| Some(token_tag(&before)))?;
                 if before.state(now) != TokenState::Live {
@@ -118,7 +121,12 @@ fn apply(
         Label::check_all(labels).map_err(|problem| Error::invalid("labels", problem))?;
         labels::set(tx, token.id.as_str(), labels)?;
     }
-    if let Some(end) = change.expires_at.filter(|end| *end != token.expires_at) {
+    let end = match change.expires {
+        Asked::Nothing => token.expires_at,
+        Asked::Never => None,
+        Asked::Until(at) => Some(at),
+    };
+    if end != token.expires_at {
         let end = new_end(tx, token, end, now, with)?;
         token_list::set_end(tx, &token.id, end)?;
     }

@@ -16,12 +16,13 @@ use claviger_store::{
     tokens,
 };
 
-use super::{Reach, TOKEN, TokenPermit, asks_for_uses, token_tag};
+use super::{Authority, Reach, TOKEN, TokenPermit, asks_for_uses, token_tag};
 use crate::{
     app::App,
     caller::{Caller, Origin},
     collection::{Asked, Listing},
     seen::Seen,
+    still::Right,
 };
 
 /// Many tokens to be ended.
@@ -63,13 +64,14 @@ impl App {
         origin: &Origin,
     ) -> Result<(), Error> {
         let (id, now, actor) = (permit.token.id, self.now(), permit.by.actor(origin));
-        self.db
-            .write(move |tx| {
-                let token = token_list::find(tx, &id)?.ok_or(Error::NotFound(TOKEN))?;
-                seen.check(|| Some(token_tag(&token)))?;
-                end_all(tx, &token, alone, "revoked", now, &actor).map(drop)
-            })
-            .await
+        let permit = permit.clone();
+        self.write_as(&permit.by.clone(), permit.authority.right(), move |tx| {
+            permit.check(tx)?;
+            let token = token_list::find(tx, &id)?.ok_or(Error::NotFound(TOKEN))?;
+            seen.check(|| Some(token_tag(&token)))?;
+            end_all(tx, &token, alone, "revoked", now, &actor).map(drop)
+        })
+        .await
     }
 
     /// Ends every token in sight that fits, lives, and may be ended by the caller, with those that
@@ -87,24 +89,29 @@ impl App {
         if asks_for_uses(&sweep.listing.asked) {
             self.flush_activity().await?;
         }
-        let matches = self.sweep_matches(caller, sight, &sweep).await?;
-        let count = matches.len() as u64;
+        let (found, rights) = self.fitting(caller, sight, &sweep).await?;
+        let count = found.len() as u64;
         if sweep.dry_run {
             let now = self.now();
-            let would_end = self.db.read(move |q| would_end(q, &matches, now)).await?;
+            let would_end = self.db.read(move |q| would_end(q, &found, now)).await?;
             return Ok(SweepOutcome { matched: count, ended: would_end });
         }
         if count > sweep.cap {
             return Err(Conflict::TooMany { matched: count, cap: sweep.cap }.into());
         }
         let (now, actor) = (self.now(), caller.actor(origin));
+        let superuser = rights.values().any(|by| matches!(by, Authority::Superuser));
+        let right = if superuser { Right::Superuser } else { Right::Himself };
+        let by = caller.principal.id;
         let ended = self
-            .db
-            .write(move |tx| {
+            .write_as(caller, right, move |tx| {
                 let mut ended = Vec::new();
-                for id in &matches {
+                for authority in rights.values() {
+                    authority.check(tx, &by)?;
+                }
+                for id in found {
                     // it may have ended with one before it
-                    if let Some(token) = token_list::find(tx, id)? {
+                    if let Some(token) = token_list::find(tx, &id)? {
                         ended.extend(end_all(tx, &token, false, &sweep.reason, now, &actor)?);
                     }
                 }
@@ -114,35 +121,38 @@ impl App {
         Ok(SweepOutcome { matched: count, ended })
     }
 
-    /// The live tokens that fit and may be ended by the caller.
-    async fn sweep_matches(
+    /// The live tokens that fit and may be ended by the caller, and by which right he ends those of
+    /// each principal.
+    async fn fitting(
         &self,
         caller: &Caller,
         sight: Sight,
         sweep: &Sweep,
-    ) -> Result<Vec<TokenId>, Error> {
+    ) -> Result<(Vec<TokenId>, HashMap<PrincipalId, Authority>), Error> {
         let now = self.now();
         let mut asked = Asked { limit: None, ..sweep.listing.asked.clone() };
         asked.order = Order { field: None, descending: false };
-        let mut reaches = HashMap::<PrincipalId, Reach>::new();
-        let mut matches = Vec::new();
+        let (mut found, mut rights) = (Vec::new(), HashMap::new());
+        let mut out_of_reach = HashSet::new();
         loop {
             let page = asked.clone();
             let read = move |q: &mut dyn Query| Ok(token_list::page(q, &sight, now, &page)?);
             let page = self.db.read(read).await?;
-            for token in page.items {
-                let reach = match reaches.get(&token.principal) {
-                    Some(reach) => *reach,
-                    None => self.reach_over(caller, &token).await?,
-                };
-                reaches.insert(token.principal, reach);
-                if reach == Reach::Change && token.state(now) == TokenState::Live {
-                    matches.push(token.id);
+            for token in page.items.iter().filter(|token| token.state(now) == TokenState::Live) {
+                let whose = token.principal;
+                if !rights.contains_key(&whose) && !out_of_reach.contains(&whose) {
+                    match self.reach_over(caller, token).await? {
+                        Reach::Change(authority) => drop(rights.insert(whose, authority)),
+                        Reach::See | Reach::None => drop(out_of_reach.insert(whose)),
+                    }
+                }
+                if rights.contains_key(&whose) {
+                    found.push(token.id);
                 }
             }
             match page.end {
                 Some(end) => asked.after = Some(end),
-                None => return Ok(matches),
+                None => return Ok((found, rights)),
             }
         }
     }

@@ -3,6 +3,7 @@
 mod explain;
 mod gate;
 mod lifetimes;
+mod rotation;
 mod tokens;
 
 use claviger_service::Settings;

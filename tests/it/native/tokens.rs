@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::{code, test_settings};
 
-const TOKENS: &str = "/claviger/v1/tokens";
+pub(super) const TOKENS: &str = "/claviger/v1/tokens";
 const DAY_MS: i64 = 86_400_000;
 
-fn filtered(filter: &str) -> String {
+pub(super) fn filtered(filter: &str) -> String {
     let filter = percent_encoding::utf8_percent_encode(filter, percent_encoding::NON_ALPHANUMERIC);
     format!("{TOKENS}?filter={filter}")
 }
@@ -25,7 +25,7 @@ async fn names(who: &Visitor<'_, TestApp>, filter: &str) -> Vec<String> {
     items.map(|t| format!("{}/{}", t["kind"], t["name"]).replace('"', "")).collect()
 }
 
-async fn app_token(who: &Visitor<'_, TestApp>, title: &str) -> (String, String) {
+pub(super) async fn app_token(who: &Visitor<'_, TestApp>, title: &str) -> (String, String) {
     let made = who.post("/api/v1/user/apptoken", json!({"title": title})).await;
     assert_eq!(made.status, 201, "{}", made.text());
     let token = made.json()["token"].clone();
@@ -33,7 +33,7 @@ async fn app_token(who: &Visitor<'_, TestApp>, title: &str) -> (String, String) 
     (text("uuid"), text("token_code"))
 }
 
-async fn authorization(who: &Visitor<'_, TestApp>, note: &str) -> (String, String) {
+pub(super) async fn authorization(who: &Visitor<'_, TestApp>, note: &str) -> (String, String) {
     let body = json!({"scope": "session", "note": note});
     let made = who.post("/broker/rest/user/authorizations", body).await.json();
     let text = |key: &str| made["data"][key].as_str().expect("text").to_owned();
@@ -43,7 +43,7 @@ async fn authorization(who: &Visitor<'_, TestApp>, note: &str) -> (String, Strin
     (id, text("token"))
 }
 
-async fn login(app: &TestApp, user: &str, token: &str) -> u16 {
+pub(super) async fn login(app: &TestApp, user: &str, token: &str) -> u16 {
     Visitor::basic(app, user, token).get("/v2/auth?service=localhost:5000").await.status.as_u16()
 }
 
@@ -177,7 +177,7 @@ claviger_tests::both! {
             let row = q.optional(&Stmt::same("SELECT COUNT(*) FROM token"), &[])?;
             Ok(row.expect("a row").int(0)?)
         });
-        assert_eq!(all.len() as i64, count.await.expect("a count"), "a superuser sees all");
+        assert_eq!(i64::try_from(all.len()), Ok(count.await.expect("a count")), "a superuser sees all");
         let his = names(&fresh, "").await;
         assert!(his.contains(&"app/his".to_owned()) && his.contains(&"robot/freshuser+mine".to_owned()));
         assert!(!his.contains(&"app/other".to_owned()));

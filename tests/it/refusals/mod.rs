@@ -86,8 +86,7 @@ fn faults(route: &RouteLine, answer: &Answer, changed: bool) -> Vec<String> {
         "registry" | "decisions" | "forward" => &["application/json"],
         "quay" | "oauth" => &["application/json", "text/html"],
         "openshift" => &["application/json", "application/xml", "text/html", "text/plain"],
-        "native" => &["application/problem+json"],
-        "astra" => &["application/problem+json"],
+        "native" | "astra" => &["application/problem+json"],
         "operators" => &["text/plain", "application/json"],
         other => panic!("say what the door `{other}` speaks"),
     };
