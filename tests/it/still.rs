@@ -20,6 +20,9 @@ use serde_json::{Map, Value, json};
 
 pub(super) type Take = fn(&mut Tx<'_>, PrincipalId) -> Result<(), Error>;
 
+/// A request: method, path, body.
+type Act = (Method, &'static str, Value);
+
 /// What takes the right away.
 fn membership(tx: &mut Tx<'_>, who: PrincipalId) -> Result<(), Error> {
     let org = principals::find_by_name(tx, "acme")?.expect("acme");
@@ -119,7 +122,7 @@ claviger_tests::both! {
             });
             (Method::POST, "/api/v1/repository", body)
         };
-        let cases: [(&str, Take, (Method, &str, Value), &str, u16); 9] = [
+        let cases: [(&str, Take, Act, &str, u16); 9] = [
             ("membership", membership, robot(), "create_robot", 403),
             ("membership", membership, new(), "create_repo", 403),
             ("role of the team", role_of_the_team, robot(), "create_robot", 403),

@@ -34,8 +34,8 @@ async fn stay(app: &TestApp, account: &str, ann: &str) -> BTreeSet<String> {
     let (account, ann, now) = (account.to_owned(), ann.to_owned(), app.clock.now());
     let rows = ids.clone();
     let written = app.db.write(move |tx| {
-        for (number, id) in rows.iter().enumerate() {
-            let (name, at) = (format!("stay {}", number % 37), now.plus_ms(number as i64 / 5));
+        for (number, id) in (0_i64..).zip(&rows) {
+            let (name, at) = (format!("stay {}", number % 37), now.plus_ms(number / 5));
             let row = [id.into(), (&account).into(), (&ann).into(), (&name).into(), at.into()];
             tx.execute(&INSERT, &row)?;
         }
@@ -88,7 +88,7 @@ async fn write(own: &Visitor<'_, TestApp>, path: &str, beside: &Beside) {
         let answer = own.post(path, body).await;
         assert_eq!(answer.status, 201, "{}", answer.text());
         made.push(answer.json()["id"].as_str().expect("an id").to_owned());
-        if count % 3 > 0 {
+        if !count.is_multiple_of(3) {
             let gone = made.swap_remove(count % made.len());
             assert_eq!(own.delete(&format!("{path}/{gone}")).await.status, 204);
         }

@@ -130,10 +130,10 @@ fn decisions() -> usize {
 /// What everybody may do with everything, as the rows have it.
 fn naive(rows: &Rows) -> Vec<String> {
     let pairs = USERS.iter().flat_map(|who| REPOS.iter().map(move |repo| (who, repo)));
-    pairs.map(|(who, repo)| line(who, repo, rows.may(who, repo))).collect()
+    pairs.map(|(who, repo)| line(who, repo, rows.may(who, repo).as_ref())).collect()
 }
 
-fn line(who: &str, repo: &str, may: Option<BTreeSet<&'static str>>) -> String {
+fn line(who: &str, repo: &str, may: Option<&BTreeSet<&'static str>>) -> String {
     format!("{who} {repo}: {may:?}")
 }
 
@@ -156,7 +156,7 @@ async fn verdicts(app: &App, who: &[Arc<PrincipalFacts>]) -> Vec<String> {
                 let may = Action::ALL.iter().filter(|action| decide(&asker, acl, **action));
                 may.map(|action| action.as_str()).collect()
             });
-            all.push(line(&principal.name, repo, may));
+            all.push(line(&principal.name, repo, may.as_ref()));
         }
     }
     all
