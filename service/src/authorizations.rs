@@ -33,6 +33,7 @@ use crate::{
     caller::{Caller, Origin},
     lifetimes,
     settings::{ScopeTimeout, ScopeTimeouts},
+    still::Right,
 };
 
 /// The lives of a scope of which the settings say nothing.
@@ -211,18 +212,7 @@ impl App {
         };
         let actor = caller.actor(origin);
         let authorization = self
-            .db
-            .write(move |tx| {
-                let owner = principals::find(tx, &token.principal)?;
-                if owner.is_none_or(|owner| owner.disabled_at.is_some()) {
-                    return Err(Error::Unauthenticated);
-                }
-                // whoever ends all tokens at this moment means those that they would make, too
-                if let Some(minter) = &token.minted_by
-                    && tokens::life(tx, minter)?.is_none_or(|life| life.revoked_at.is_some())
-                {
-                    return Err(Error::Unauthenticated);
-                }
+            .write_as(caller, Right::Himself, move |tx| {
                 let token = lifetimes::limited(tx, token, wish, Beyond::Shorten)?;
                 issue(tx, &actor, &token, &kept, &new.scopes, note.as_deref())?;
                 Ok(Authorization {
@@ -309,8 +299,7 @@ impl App {
         caller.must_be_own_admin()?;
         let (owner, now, actor) = (caller.principal.id, self.now(), caller.actor(origin));
         let found = self
-            .db
-            .write(move |tx| {
+            .write_as(caller, Right::Himself, move |tx| {
                 let found = authorizations::find(tx, &owner, wanted)?;
                 let (mut changed, kept) = found.ok_or(Error::NotFound("authorization"))?;
                 changed.note = note.map(|note| note.as_str().to_owned());
@@ -343,15 +332,14 @@ impl App {
     ) -> Result<(), Error> {
         caller.must_be_own_admin()?;
         let (owner, now, actor) = (caller.principal.id, self.now(), caller.actor(origin));
-        self.db
-            .write(move |tx| {
-                let Some((found, _)) = authorizations::find(tx, &owner, wanted)? else {
-                    return Ok(());
-                };
-                tokens::revoke(tx, &found.id, &ending(now, &actor))?;
-                record(tx, now, &actor, "revoke_authorization", &found.id, found.note.as_deref())
-            })
-            .await
+        self.write_as(caller, Right::Himself, move |tx| {
+            let Some((found, _)) = authorizations::find(tx, &owner, wanted)? else {
+                return Ok(());
+            };
+            tokens::revoke(tx, &found.id, &ending(now, &actor))?;
+            record(tx, now, &actor, "revoke_authorization", &found.id, found.note.as_deref())
+        })
+        .await
     }
 
     /// Revokes all of the caller's authorizations, or those that have `scope` among theirs.
@@ -366,18 +354,17 @@ impl App {
     ) -> Result<(), Error> {
         caller.must_be_own_admin()?;
         let (owner, now, actor) = (caller.principal.id, self.now(), caller.actor(origin));
-        self.db
-            .write(move |tx| {
-                let scope = scope.as_deref();
-                if authorizations::revoke_all(tx, &owner, scope, &ending(now, &actor))? {
-                    let all = Act::done("revoke_authorizations", "user", &actor.name);
-                    let ended = scope.map(|scope| json!({ "scope": scope }).to_string());
-                    let act = all.id(owner.as_str()).namespace(&actor.name);
-                    audit::append(tx, now, &actor, &act.change(ended.as_deref(), None))?;
-                }
-                Ok(())
-            })
-            .await
+        self.write_as(caller, Right::Himself, move |tx| {
+            let scope = scope.as_deref();
+            if authorizations::revoke_all(tx, &owner, scope, &ending(now, &actor))? {
+                let all = Act::done("revoke_authorizations", "user", &actor.name);
+                let ended = scope.map(|scope| json!({ "scope": scope }).to_string());
+                let act = all.id(owner.as_str()).namespace(&actor.name);
+                audit::append(tx, now, &actor, &act.change(ended.as_deref(), None))?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Those found, with the secrets that may be shown to the caller; that he saw some is audited.

@@ -21,6 +21,7 @@ pub mod facts;
 pub mod forward;
 pub mod histogram;
 pub mod install;
+pub mod invitations;
 pub mod keys;
 mod lifetimes;
 pub mod logs;

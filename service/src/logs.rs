@@ -10,7 +10,7 @@ use claviger_store::{
     principals,
 };
 
-use crate::{access::NamespaceAdmin, app::App, caller::Caller, reach::Reach};
+use crate::{access::NamespaceAdmin, app::App, caller::Caller, reach::Reach, superusers::Overseer};
 
 /// How many rows a page has at most.
 const PAGE: usize = 20;
@@ -24,6 +24,8 @@ pub enum Log {
     Own(Caller),
     /// A repository's.
     Repository(Reach<Administer>),
+    /// Everybody's.
+    All(Overseer),
 }
 
 /// Which part of a log.
@@ -54,6 +56,7 @@ impl Log {
                 let repo = on.find(q)?.ok_or(Error::NotFound("repository"))?;
                 return Ok(LogQuery { of: LogOf::Repository(repo.id), from, until, performer });
             }
+            Self::All(_) => return Ok(LogQuery { of: LogOf::All, from, until, performer }),
             Self::Organisation(permit) => permit.on().id,
             Self::Own(caller) => {
                 caller.must_be_own_admin()?;

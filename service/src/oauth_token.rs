@@ -178,6 +178,11 @@ impl App {
         let (id, kept) = (TokenId::random(self.chance()), NewSecret::from(minted));
         let (now, nobody) = (self.now(), origin.nobody());
         let outcome = self.db.write(move |tx| {
+            // the secret may have been replaced meanwhile
+            let now_there = applications::find(tx, &exchange.client_id)?;
+            if now_there.is_none_or(|(now, _)| now.secret != application.secret) {
+                return Ok(Err("invalid_client"));
+            }
             let scopes = QuayScope::parse_set(&exchange.scope);
             let is_good = |code: &Code| {
                 code.application == application.id

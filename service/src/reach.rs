@@ -78,12 +78,7 @@ impl App {
         path: &str,
     ) -> Result<(RepoName, Role), Error> {
         let (name, facts) = self.about_path(caller, path).await?;
-        let role = match &facts.acl {
-            // what nobody needs to ask for is seen with every credential
-            Some(acl) => effective_role(&facts.asker(), acl)
-                .or((acl.visibility == Visibility::Public).then_some(Role::Read)),
-            None => role_in_namespace(&facts.asker(), facts.namespace),
-        };
+        let role = sees(&facts);
         self.decisions.count(role.is_some());
         let role = match (role, caller) {
             (Some(role), _) => role,
@@ -110,6 +105,16 @@ impl App {
         let namespace = namespace(path);
         let namespace = namespace.parse::<Namespace>().map_or("", |_| namespace);
         Ok((None, self.about_namespace(caller, namespace).await?))
+    }
+}
+
+/// As what somebody sees a repository, whether it exists or not.
+pub(crate) fn sees(facts: &Gathered) -> Option<Role> {
+    match &facts.acl {
+        // what nobody needs to ask for is seen with every credential
+        Some(acl) => effective_role(&facts.asker(), acl)
+            .or((acl.visibility == Visibility::Public).then_some(Role::Read)),
+        None => role_in_namespace(&facts.asker(), facts.namespace),
     }
 }
 

@@ -15,13 +15,14 @@ use claviger_store::{
 use crate::{
     app::App,
     caller::{Caller, Origin},
+    still::Right,
 };
 
 impl App {
     /// Stars the repository that `path` names; whether `caller` sees one there.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
+    /// [`Error::Unauthenticated`] when his credential has ended meanwhile; [`Error::Unavailable`].
     pub async fn star(&self, caller: &Caller, path: &str, origin: &Origin) -> Result<bool, Error> {
         let name = match self.visible_repository(Some(caller), path).await {
             Ok((name, _)) => name,
@@ -29,16 +30,18 @@ impl App {
             Err(error) => return Err(error),
         };
         let (who, now, actor) = (caller.principal.id, self.now(), caller.actor(origin));
-        self.db
-            .write(move |tx| {
-                let Some(repo) = repositories::find(tx, name.as_str())? else { return Ok(false) };
-                if !stars::is_there(tx, &who, &repo.id)? {
-                    stars::insert(tx, &who, &repo.id, now)?;
-                    append(tx, now, &actor, "star_repo", &repo)?;
-                }
-                Ok(true)
-            })
-            .await
+        let starred = self.write_as(caller, Right::to_see(path), move |tx| {
+            let Some(repo) = repositories::find(tx, name.as_str())? else { return Ok(false) };
+            if !stars::is_there(tx, &who, &repo.id)? {
+                stars::insert(tx, &who, &repo.id, now)?;
+                append(tx, now, &actor, "star_repo", &repo)?;
+            }
+            Ok(true)
+        });
+        match starred.await {
+            Err(Error::Denied { .. }) => Ok(false),
+            starred => starred,
+        }
     }
 
     /// Takes the star of `caller` away from what `path` names; nothing happens where there is none.
@@ -48,15 +51,14 @@ impl App {
     pub async fn unstar(&self, caller: &Caller, path: &str, origin: &Origin) -> Result<(), Error> {
         let Ok(name) = path.parse::<RepoName>() else { return Ok(()) };
         let (who, now, actor) = (caller.principal.id, self.now(), caller.actor(origin));
-        self.db
-            .write(move |tx| {
-                let Some(repo) = repositories::find(tx, name.as_str())? else { return Ok(()) };
-                if stars::delete(tx, &who, &repo.id)? {
-                    append(tx, now, &actor, "unstar_repo", &repo)?;
-                }
-                Ok(())
-            })
-            .await
+        self.write_as(caller, Right::Himself, move |tx| {
+            let Some(repo) = repositories::find(tx, name.as_str())? else { return Ok(()) };
+            if stars::delete(tx, &who, &repo.id)? {
+                append(tx, now, &actor, "unstar_repo", &repo)?;
+            }
+            Ok(())
+        })
+        .await
     }
 }
 

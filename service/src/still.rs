@@ -25,6 +25,7 @@ use crate::{
     app::App,
     caller::{Caller, Credential},
     facts::{About, Facts, Gathered},
+    reach::sees,
     settings::Settings,
 };
 
@@ -49,6 +50,11 @@ impl Right {
             check::<A>(&gathered.asker(), path, gathered.namespace, acl).is_ok()
         };
         Self::On { path: path.to_owned(), may }
+    }
+
+    /// The right to see the repository that `path` names.
+    pub(crate) fn to_see(path: &str) -> Self {
+        Self::On { path: path.to_owned(), may: |gathered, _| sees(gathered).is_some() }
     }
 }
 

@@ -126,14 +126,25 @@ impl App {
                 }
             };
             let new = before.is_none();
+            let acts = match &before {
+                None => vec!["org_create_team"],
+                Some((role, description)) => [
+                    (*description != team.description, "org_set_team_description"),
+                    (*role != team.role, "org_set_team_role"),
+                ]
+                .into_iter()
+                .filter_map(|(changed, act)| changed.then_some(act))
+                .collect(),
+            };
             let before = before.map(|(role, description)| team_json(role, &description));
             let after = team_json(team.role, &team.description);
-            let act = if new { "org_create_team" } else { "org_set_team_role" };
-            let act = Act::done(act, "team", &team.name)
-                .id(team.id.as_str())
-                .namespace(&namespace)
-                .change(before.as_deref(), Some(&after));
-            audit::append(tx, now, &actor, &act)?;
+            for act in acts {
+                let act = Act::done(act, "team", &team.name)
+                    .id(team.id.as_str())
+                    .namespace(&namespace)
+                    .change(before.as_deref(), Some(&after));
+                audit::append(tx, now, &actor, &act)?;
+            }
             Ok(TeamChanged { team, new })
         })
         .await

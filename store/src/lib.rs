@@ -15,6 +15,7 @@ pub mod faces;
 pub mod feed;
 pub mod grants;
 pub mod installation;
+pub mod invitations;
 pub mod key_generations;
 pub mod labels;
 pub mod lifetimes;
@@ -64,6 +65,7 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
         ("feed", feed::ALL),
         ("grants", grants::ALL),
         ("installation", installation::ALL),
+        ("invitations", invitations::ALL),
         ("key_generations", key_generations::ALL),
         ("labels", labels::ALL),
         ("lifetimes", lifetimes::ALL),

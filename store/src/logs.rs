@@ -18,6 +18,8 @@ pub enum LogOf {
     Namespace(String),
     /// A repository's.
     Repository(RepoId),
+    /// Every namespace's.
+    All,
 }
 
 /// Which rows.
@@ -54,6 +56,8 @@ pub struct LogRow {
     pub address: Option<String>,
     /// By whom, when there is still such a one.
     pub performer: Option<Face>,
+    /// Whose namespace it is, when there is still such a one; only in the log of all.
+    pub owner: Option<Face>,
 }
 
 /// How often something was done on one day.
@@ -74,14 +78,15 @@ macro_rules! logged {
             $select,
             " WHERE ",
             $of,
-            " = $1 AND a.at >= $2 AND a.at < $3
+            " AND a.at >= $2 AND a.at < $3
                 AND (CAST($4 AS TEXT) IS NULL OR a.actor_name = $4) AND a.outcome = 'success'
                 AND a.act IN ('create_repo', 'delete_repo', 'change_repo_permission',
                     'delete_repo_permission', 'change_repo_visibility', 'change_repo_state',
                     'set_repo_description', 'org_create', 'org_change_name', 'org_delete',
                     'org_create_team', 'org_delete_team', 'org_set_team_role',
                     'org_set_team_description', 'org_add_team_member', 'org_remove_team_member',
-                    'org_invite_team_member', 'org_delete_team_member_invite', 'create_robot',
+                    'org_invite_team_member', 'org_delete_team_member_invite',
+                    'org_team_member_invite_accepted', 'org_team_member_invite_declined', 'create_robot',
                     'delete_robot', 'regenerate_robot_token', 'create_prototype_permission',
                     'modify_prototype_permission', 'delete_prototype_permission',
                     'create_application', 'update_application', 'delete_application',
@@ -98,24 +103,39 @@ statements! {
         "SELECT a.seq, a.at, a.act, a.object_kind, a.object_name, a.namespace,
             COALESCE(a.after, a.before), a.address, p.id, p.kind, p.name, p.email, p.avatar_key
          FROM audit a LEFT JOIN principal p ON p.id = a.actor_id",
-        "a.namespace",
+        "a.namespace = $1",
         "AND a.seq < $5 ORDER BY a.seq DESC LIMIT $6"
     );
     OF_REPOSITORY = logged!(
         "SELECT a.seq, a.at, a.act, a.object_kind, a.object_name, a.namespace,
             COALESCE(a.after, a.before), a.address, p.id, p.kind, p.name, p.email, p.avatar_key
          FROM audit a LEFT JOIN principal p ON p.id = a.actor_id",
-        "a.object_id",
+        "a.object_id = $1",
         "AND a.seq < $5 ORDER BY a.seq DESC LIMIT $6"
+    );
+    // the sum: a span of days is found by its days
+    OF_ALL = logged!(
+        "SELECT a.seq, a.at, a.act, a.object_kind, a.object_name, a.namespace,
+            COALESCE(a.after, a.before), a.address, p.id, p.kind, p.name, p.email, p.avatar_key,
+            n.id, n.kind, n.name, n.email, n.avatar_key
+         FROM audit a LEFT JOIN principal p ON p.id = a.actor_id
+            LEFT JOIN principal n ON n.name = a.namespace",
+        "CAST($1 AS TEXT) IS NULL",
+        "AND a.seq + 0 < $5 ORDER BY a.seq DESC LIMIT $6"
     );
     COUNT_OF_NAMESPACE = logged!(
         "SELECT a.act, a.at / 86400000, COUNT(*) FROM audit a",
-        "a.namespace",
+        "a.namespace = $1",
+        "GROUP BY a.act, a.at / 86400000 ORDER BY 2, 1"
+    );
+    COUNT_OF_ALL = logged!(
+        "SELECT a.act, a.at / 86400000, COUNT(*) FROM audit a",
+        "CAST($1 AS TEXT) IS NULL",
         "GROUP BY a.act, a.at / 86400000 ORDER BY 2, 1"
     );
     COUNT_OF_REPOSITORY = logged!(
         "SELECT a.act, a.at / 86400000, COUNT(*) FROM audit a",
-        "a.object_id",
+        "a.object_id = $1",
         "GROUP BY a.act, a.at / 86400000 ORDER BY 2, 1"
     );
 }
@@ -125,16 +145,17 @@ impl LogQuery {
         let of = match &self.of {
             LogOf::Namespace(name) => name.into(),
             LogOf::Repository(id) => id.into(),
+            LogOf::All => None::<&str>.into(),
         };
         vec![of, self.from.into(), self.until.into(), self.performer.as_deref().into()]
     }
 }
 
-fn log_row(row: &Row) -> Result<LogRow, StoreError> {
+fn log_row(row: &Row, of: &LogOf) -> Result<LogRow, StoreError> {
     let text = |column| Ok::<_, StoreError>(row.opt_text(column)?.map(str::to_owned));
-    let performer = match row.opt_parse::<PrincipalId>(8)? {
-        Some(_) => Some(Face::from_columns(row, 8)?),
-        None => None,
+    let face = |first| {
+        let there = row.opt_parse::<PrincipalId>(first)?.is_some();
+        there.then(|| Face::from_columns(row, first)).transpose()
     };
     Ok(LogRow {
         place: row.int(0)?,
@@ -145,7 +166,8 @@ fn log_row(row: &Row) -> Result<LogRow, StoreError> {
         namespace: text(5)?,
         detail: text(6)?,
         address: text(7)?,
-        performer,
+        performer: face(8)?,
+        owner: if matches!(of, LogOf::All) { face(13)? } else { None },
     })
 }
 
@@ -164,8 +186,9 @@ pub fn page(
     let stmt = match which.of {
         LogOf::Namespace(_) => &OF_NAMESPACE,
         LogOf::Repository(_) => &OF_REPOSITORY,
+        LogOf::All => &OF_ALL,
     };
-    q.all(stmt, &values)?.iter().map(log_row).collect()
+    q.all(stmt, &values)?.iter().map(|row| log_row(row, &which.of)).collect()
 }
 
 /// How often each act was done, day by day.
@@ -176,6 +199,7 @@ pub fn counts(q: &mut dyn Query, which: &LogQuery) -> Result<Vec<LogCount>, Stor
     let stmt = match which.of {
         LogOf::Namespace(_) => &COUNT_OF_NAMESPACE,
         LogOf::Repository(_) => &COUNT_OF_REPOSITORY,
+        LogOf::All => &COUNT_OF_ALL,
     };
     let count = |row: &Row| {
         let day = UnixMillis(row.int(1)? * 86_400_000);

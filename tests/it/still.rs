@@ -122,11 +122,18 @@ claviger_tests::both! {
             });
             (Method::POST, "/api/v1/repository", body)
         };
-        let cases: [(&str, Take, Act, &str, u16); 9] = [
+        let star = || {
+            let body = json!({"namespace": "acme", "repository": "app"});
+            (Method::POST, "/api/v1/user/starred", body)
+        };
+        let cases: [(&str, Take, Act, &str, u16); 11] = [
             ("membership", membership, robot(), "create_robot", 403),
             ("membership", membership, new(), "create_repo", 403),
             ("role of the team", role_of_the_team, robot(), "create_robot", 403),
             ("permission", permission, grant(), "change_repo_permission", 403),
+            // as where there is no repository
+            ("permission", permission, star(), "star_repo", 200),
+            ("being enabled", being_enabled, star(), "star_repo", 401),
             ("token", token, robot(), "create_robot", 401),
             ("session", sign_out, robot(), "create_robot", 401),
             ("being enabled", being_enabled, robot(), "create_robot", 401),

@@ -8,6 +8,7 @@ use claviger_domain::{UnixMillis, principal::PrincipalKind};
 use claviger_service::{
     App,
     logs::{Log, LogCount, LogRow, Span},
+    organisations::Face,
     settings::AvatarKind,
 };
 use serde::Serialize;
@@ -38,6 +39,8 @@ pub(crate) fn routes() -> Routes<Arc<App>> {
         .get("/api/v1/user/aggregatelogs", own_counts)
         .get("/api/v1/repository/{repository*}/logs", of_repository)
         .get("/api/v1/repository/{repository*}/aggregatelogs", counts_of_repository)
+        .get("/api/v1/superuser/logs", of_all)
+        .get("/api/v1/superuser/aggregatelogs", counts_of_all)
 }
 
 #[derive(Serialize)]
@@ -57,6 +60,8 @@ struct Entry {
     datetime: Date,
     #[serde(skip_serializing_if = "Option::is_none")]
     performer: Option<Performer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<Owner>,
 }
 
 #[derive(Serialize)]
@@ -65,6 +70,23 @@ struct Performer {
     name: String,
     is_robot: bool,
     avatar: Avatar,
+}
+
+#[derive(Serialize)]
+struct Owner {
+    kind: &'static str,
+    name: String,
+    avatar: Avatar,
+}
+
+impl Owner {
+    fn new(face: Face, style: AvatarKind) -> Self {
+        let (kind, avatar) = match face.kind {
+            PrincipalKind::Org => ("org", Avatar::of_org(style, &face)),
+            PrincipalKind::User | PrincipalKind::Robot => ("user", Avatar::of(style, &face)),
+        };
+        Self { kind, avatar, name: face.name }
+    }
 }
 
 #[derive(Serialize)]
@@ -93,6 +115,7 @@ impl Entry {
             ip: row.address,
             datetime: Date(row.at),
             performer,
+            namespace: row.owner.map(|face| Owner::new(face, style)),
         }
     }
 }
@@ -199,6 +222,16 @@ async fn counts_of_repository(
 ) -> Result<Json<Aggregated>, QuayError> {
     let on = call.app.reach(call.caller(), repository.as_str()).await?;
     counts(&call, Log::Repository(on), &query).await
+}
+
+/// `GET /api/v1/superuser/logs`: of every namespace, each entry with its own.
+async fn of_all(query: Query, call: Call) -> Result<Json<Found>, QuayError> {
+    page(&call, Log::All(call.app.permit_overseer(call.caller())?), &query).await
+}
+
+/// `GET /api/v1/superuser/aggregatelogs`.
+async fn counts_of_all(query: Query, call: Call) -> Result<Json<Aggregated>, QuayError> {
+    counts(&call, Log::All(call.app.permit_overseer(call.caller())?), &query).await
 }
 
 #[cfg(test)]

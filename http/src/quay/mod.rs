@@ -16,6 +16,7 @@ mod errors;
 mod face;
 mod find;
 mod gate;
+mod invitations;
 pub(crate) mod json;
 mod logs;
 mod organisations;
@@ -55,6 +56,7 @@ fn routes(settings: &Settings) -> Routes<Arc<App>> {
         .and(teams::routes())
         .and(robots::routes())
         .and(prototypes::routes())
+        .and(invitations::routes())
         .and(stars::routes())
         .and(superusers::routes())
         .and(entities::routes())
@@ -63,6 +65,7 @@ fn routes(settings: &Settings) -> Routes<Arc<App>> {
     let optional = [
         (quay.feature_app_specific_tokens, app_tokens::routes()),
         (quay.feature_user_initialize, user::initialize_routes()),
+        (quay.feature_mailing, invitations::code_routes()),
     ];
     optional
         .into_iter()

@@ -1,6 +1,7 @@
 //! Organisations, their teams, members, robots and default permissions, in the Quay door; and that
 //! what is taken away is away.
 
+mod invitations;
 mod robots;
 
 use claviger_service::Settings;
