@@ -33,7 +33,7 @@ impl Seen {
 }
 
 /// The tag of a state. It tells states apart and protects nothing.
-pub(crate) fn tag(state: &serde_json::Value) -> String {
+pub fn tag(state: &serde_json::Value) -> String {
     let mut tag = String::with_capacity(32);
     for byte in digest(&SHA256, state.to_string().as_bytes()).as_ref().iter().take(16) {
         // writing to a string does not fail

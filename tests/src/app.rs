@@ -22,9 +22,11 @@ use zeroize::Zeroizing;
 use crate::{
     answer::Answer,
     case::{secrets::Secrets, seed},
+    described::Described,
     scratch::{Engine, Scratch},
     server::Server,
     stands::{SeededChance, StillClock},
+    visitor::Visitor,
 };
 
 /// The application, with everything that it stands on.
@@ -33,6 +35,7 @@ pub struct TestApp {
     pub site: Site,
     pub clock: Arc<StillClock>,
     pub db: Db,
+    described: Described,
     keyring: Keyring,
     installation: InstallationId,
     // dropped last: the database goes with it
@@ -58,7 +61,8 @@ impl TestApp {
         let site = doors::site(&app, chance, &Arc::<Metrics>::default());
         let installation = db.read(|q: &mut dyn Query| Ok(installation::find(q)?)).await;
         let installation = installation.expect("an answer").expect("an installation");
-        Self { app, site, clock: still, db, keyring, installation, scratch }
+        let described = Described::new(Visitor::anonymous(&site).get("/openapi.json").await.json());
+        Self { app, site, described, clock: still, db, keyring, installation, scratch }
     }
 
     /// The same, with what the recordings began with in it; and our secrets for those recorded.
@@ -178,9 +182,14 @@ impl MasterSource for Keyring {
     }
 }
 
+/// What is described must be answered as it is described.
 impl Server for TestApp {
     async fn send(&self, request: Request<Vec<u8>>) -> Answer {
-        self.site.send(request).await
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let answer = self.site.send(request).await;
+        let faults = self.described.faults(&method, &path, &answer);
+        assert_eq!(faults, [""; 0], "{method} {path} is not answered as /openapi.json says");
+        answer
     }
 }
 

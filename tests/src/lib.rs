@@ -5,6 +5,7 @@ pub mod answer;
 pub mod app;
 pub mod astra;
 pub mod case;
+pub mod described;
 pub mod openshift;
 pub mod real;
 pub mod scratch;

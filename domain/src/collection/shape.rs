@@ -47,7 +47,7 @@ impl Field {
 
     /// Whether it is a field of the item itself and not of something inside: only these can be
     /// asked for or ordered by.
-    fn is_top(&self) -> bool {
+    pub fn is_top(&self) -> bool {
         !self.path.contains(['.', '['])
     }
 }

@@ -1,10 +1,11 @@
-//! Tags of states: `ETag` on answers, `If-Match` on changes (RFC 9110, sections 8.8.3 and 13.1.1).
+//! Tags of states: `ETag` on answers, `If-Match` on changes, `If-None-Match` on reads (RFC 9110,
+//! sections 8.8.3, 13.1.1 and 13.1.2).
 
 use axum::response::{IntoResponse, Response};
 use claviger_service::seen::Seen;
 use http::{
     HeaderMap, HeaderValue,
-    header::{ETAG, IF_MATCH},
+    header::{ETAG, IF_MATCH, IF_NONE_MATCH},
 };
 
 use super::problem::{Flaw, Problem};
@@ -42,6 +43,15 @@ pub(super) fn seen(headers: &HeaderMap) -> Result<Seen, Problem> {
     Ok(if sets_one { Seen::one_of(tags) } else { Seen::default() })
 }
 
+/// Whether the client has the state with this tag.
+pub(super) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let values = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim).any(|known| {
+        let quoted = known.strip_prefix("W/").unwrap_or(known);
+        known == "*" || quoted.strip_prefix('"').and_then(|q| q.strip_suffix('"')) == Some(tag)
+    })
+}
+
 fn unreadable() -> Problem {
     let flaw = Flaw::header("If-Match", "must be `*`, or tags in quotes with commas between");
     Problem::header(vec![flaw])
@@ -57,6 +67,16 @@ mod tests {
             headers.append(IF_MATCH, HeaderValue::from_static(value));
         }
         seen(&headers).ok()
+    }
+
+    #[test]
+    fn what_the_client_has_is_known_by_its_tag() {
+        let known = |value: &'static str| {
+            let headers = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static(value))]);
+            is_known(&headers, "a")
+        };
+        assert!(known("\"a\"") && known("\"b\", W/\"a\"") && known("*"));
+        assert!(!known("a") && !known("\"b\"") && !known(""));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The native door: `/claviger/v1`, which says what no foreign dialect can say. Refusals are
 //! RFC 9457 problems; no other site's script is let in (no CORS).
 //!
-//! Who gets in: [`gate`]. Described in `docs/doors/native.md`.
+//! Who gets in: [`gate`]. Described in `docs/doors/native.md`, and for programs by [`openapi`].
 
 mod body;
 mod decisions;
@@ -9,6 +9,7 @@ mod etag;
 mod gate;
 mod json;
 mod lifetimes;
+mod openapi;
 mod path;
 mod problem;
 mod tokens;
@@ -24,14 +25,14 @@ pub(crate) use self::json::instant;
 use self::problem::Problem;
 use crate::{Door, Porch, Routes, headers::keep_nowhere, routes::Face};
 
-const PREFIXES: &[&str] = &["/claviger/v1"];
+const PREFIXES: &[&str] = &["/claviger/v1", openapi::PATH];
 
 /// An empty list of this door's.
 fn none() -> Routes<Arc<App>> {
     Routes::new("native", PREFIXES)
 }
 
-/// Everything that this door answers.
+/// Everything that this door answers below its own prefix.
 fn routes() -> Routes<Arc<App>> {
     none()
         .and(whoami::routes())
@@ -42,7 +43,7 @@ fn routes() -> Routes<Arc<App>> {
 
 /// The door.
 pub fn door(app: &Arc<App>, porch: &Arc<Porch>) -> Door {
-    routes().open(porch, Arc::clone(app), NativeFace)
+    routes().and(openapi::routes(app.settings())).open(porch, Arc::clone(app), NativeFace)
 }
 
 struct NativeFace;

@@ -13,7 +13,8 @@ const HTTP_DATE: &[FormatItem<'_>] = format_description!(
     "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
 );
 
-const fn name(https: bool) -> &'static str {
+/// What the cookie is called.
+pub(crate) const fn name(https: bool) -> &'static str {
     if https { SECURE } else { PLAIN }
 }
 

@@ -3,6 +3,7 @@
 mod explain;
 mod gate;
 mod lifetimes;
+mod openapi;
 mod rotation;
 mod tokens;
 
