@@ -64,6 +64,14 @@ impl Body {
     }
 }
 
+/// A whole number, not negative, which JSON may write as `5`, `5.0` or `5e0`.
+pub(super) fn whole(value: &Value) -> Option<u64> {
+    // beyond this not every whole number has a float
+    const LARGEST: f64 = 9_007_199_254_740_991.0;
+    let float = || value.as_f64().filter(|n| n.fract() == 0.0 && (0.0..=LARGEST).contains(n));
+    value.as_u64().or_else(|| format!("{:.0}", float()?.abs()).parse().ok())
+}
+
 /// The members of a body, while they are read. What nobody has read when all is done is unknown.
 #[derive(Debug)]
 pub(crate) struct Members {
@@ -94,7 +102,7 @@ impl Members {
 
     /// A member that is a whole number, not negative.
     pub(crate) fn number(&mut self, name: &'static str) -> Option<u64> {
-        self.parse(name, "must be a whole number, not negative", Value::as_u64)
+        self.parse(name, "must be a whole number, not negative", whole)
     }
 
     /// A member as `read` reads it; `wrong` says what is wrong with what it does not read.
@@ -120,5 +128,23 @@ impl Members {
         let unknown = self.left.keys().map(|name| Flaw::member(name, "is unknown"));
         self.flaws.extend(unknown);
         if self.flaws.is_empty() { Ok(()) } else { Err(Problem::invalid(self.flaws)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_read_however_they_are_written() {
+        assert_eq!(whole(&json!(5)), Some(5));
+        assert_eq!(whole(&json!(5.0)), Some(5));
+        assert_eq!(whole(&json!(-0.0)), Some(0));
+        assert_eq!(whole(&json!(u64::MAX)), Some(u64::MAX));
+        for bad in [json!(5.5), json!(-1), json!(1e300), json!("5"), json!(null)] {
+            assert_eq!(whole(&bad), None, "{bad}");
+        }
     }
 }

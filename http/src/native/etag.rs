@@ -23,32 +23,51 @@ pub(super) fn with(answer: impl IntoResponse, tag: &str) -> Response {
 /// # Errors
 /// 400 for a header that is no list of tags.
 pub(super) fn seen(headers: &HeaderMap) -> Result<Seen, Problem> {
+    if !headers.contains_key(IF_MATCH) {
+        return Ok(Seen::default());
+    }
     let mut tags = Vec::new();
     for value in headers.get_all(IF_MATCH) {
         let text = value.to_str().map_err(|_| unreadable())?;
         if text.trim() == "*" {
             return Ok(Seen::default());
         }
-        for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
-            let (strong, quoted) = match tag.strip_prefix("W/") {
-                Some(tag) => (false, tag),
-                None => (true, tag),
-            };
-            let bare = quoted.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-            let bare = bare.ok_or_else(unreadable)?;
-            tags.extend(strong.then(|| bare.to_owned()));
+        tags.extend(read(text).ok_or_else(unreadable)?);
+    }
+    if tags.is_empty() {
+        return Err(unreadable());
+    }
+    let strong = tags.into_iter().filter(|(strong, _)| *strong).map(|(_, tag)| tag.to_owned());
+    Ok(Seen::one_of(strong.collect()))
+}
+
+/// The tags of a list, and whether each is a strong one. There may be commas in a tag.
+fn read(text: &str) -> Option<Vec<(bool, &str)>> {
+    const BETWEEN: [char; 3] = [' ', '\t', ','];
+    let mut tags = Vec::new();
+    let mut rest = text.trim_matches(BETWEEN);
+    while !rest.is_empty() {
+        let (strong, quoted) = match rest.strip_prefix("W/") {
+            Some(quoted) => (false, quoted),
+            None => (true, rest),
+        };
+        let (tag, after) = quoted.strip_prefix('"')?.split_once('"')?;
+        tags.push((strong, tag));
+        rest = after.trim_start_matches(BETWEEN);
+        let between = after.strip_suffix(rest)?;
+        if !rest.is_empty() && !between.contains(',') {
+            return None;
         }
     }
-    let sets_one = headers.contains_key(IF_MATCH);
-    Ok(if sets_one { Seen::one_of(tags) } else { Seen::default() })
+    Some(tags)
 }
 
 /// Whether the client has the state with this tag.
 pub(super) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
-    let values = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim).any(|known| {
-        let quoted = known.strip_prefix("W/").unwrap_or(known);
-        known == "*" || quoted.strip_prefix('"').and_then(|q| q.strip_suffix('"')) == Some(tag)
+    let mut values = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    values.any(|value| {
+        let tags = read(value).unwrap_or_default();
+        value.trim() == "*" || tags.iter().any(|(_, known)| *known == tag)
     })
 }
 
@@ -61,7 +80,7 @@ fn unreadable() -> Problem {
 mod tests {
     use super::*;
 
-    fn read(values: &[&'static str]) -> Option<Seen> {
+    fn of(values: &[&'static str]) -> Option<Seen> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(IF_MATCH, HeaderValue::from_static(value));
@@ -82,11 +101,13 @@ mod tests {
     #[test]
     fn tags_are_read_and_weak_ones_name_nothing() {
         let tags = |tags: &[&str]| Some(Seen::one_of(tags.iter().map(|t| (*t).into()).collect()));
-        assert_eq!(read(&[]), Some(Seen::default()));
-        assert_eq!(read(&["*"]), Some(Seen::default()));
-        assert_eq!(read(&["\"a\", \"b\"", "\"c\""]), tags(&["a", "b", "c"]));
-        assert_eq!(read(&["W/\"a\""]), tags(&[]));
-        assert_eq!(read(&["a"]), None);
-        assert_eq!(read(&["\"a"]), None);
+        assert_eq!(of(&[]), Some(Seen::default()));
+        assert_eq!(of(&["*"]), Some(Seen::default()));
+        assert_eq!(of(&["\"a\", \"b\"", "\"c\""]), tags(&["a", "b", "c"]));
+        assert_eq!(of(&["W/\"a\""]), tags(&[]));
+        assert_eq!(of(&["\"a,b\" , \",\""]), tags(&["a,b", ","]));
+        for bad in ["a", "\"a", "", ",", "\"a\" \"b\"", "\"a\"b", "*, \"a\""] {
+            assert_eq!(of(&[bad]), None, "{bad}");
+        }
     }
 }

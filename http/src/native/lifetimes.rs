@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    body::{Body, Members},
+    body::{Body, Members, whole},
     etag,
     gate::Call,
     json::{Json, Listed, instant},
@@ -131,7 +131,7 @@ fn life(members: &mut Members, name: &'static str) -> Option<i64> {
 /// A length of time: a whole number of seconds, or a text such as `24h`.
 pub(super) fn read_duration(value: &Value) -> Result<Duration, String> {
     let found = match value {
-        Value::Number(seconds) => seconds.as_u64().map(Duration::from_secs),
+        Value::Number(_) => whole(value).map(Duration::from_secs),
         Value::String(text) => {
             return duration::parse(text).map_err(|problem| problem.to_string());
         }

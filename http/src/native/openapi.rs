@@ -142,7 +142,9 @@ impl Part {
                 };
                 operation.insert("security".to_owned(), json!([{ "bearer": [] }, session]));
                 let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
-                responses.into_iter().for_each(|responses| responses.extend(refusals()));
+                if let Some(responses) = responses {
+                    responses.extend(refusals());
+                }
             }
         }
     }
