@@ -138,6 +138,22 @@ async fn drain(mut body: Body) {
 mod tests {
     use super::*;
 
+    /// A byte in a second, for ever.
+    struct Trickle(tokio::time::Interval);
+
+    impl hyper::body::Body for Trickle {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            ready!(self.0.poll_tick(cx));
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"a")))))
+        }
+    }
+
     async fn read_at_most(limit: usize, body: &'static str) -> Result<Bytes, BodyError> {
         read(Body::new(Limited::new(Body::from(body), limit, false))).await
     }
@@ -146,6 +162,15 @@ mod tests {
     async fn body_of_exactly_the_limit_is_read() {
         assert_eq!(read_at_most(4, "four").await, Ok(Bytes::from_static(b"four")));
         assert_eq!(read_at_most(0, "").await, Ok(Bytes::new()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn body_that_comes_byte_by_byte_is_given_up() {
+        let slow = Trickle(tokio::time::interval(Duration::from_secs(1)));
+        let started = tokio::time::Instant::now();
+        let read = read(Body::new(Limited::new(Body::new(slow), 1 << 20, false))).await;
+        assert_eq!(read, Err(BodyError::TooSlow));
+        assert!(started.elapsed() <= READ_TIME + Duration::from_secs(1));
     }
 
     #[tokio::test]

@@ -20,6 +20,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
 };
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -50,6 +51,8 @@ pub struct Limits {
     pub drain: Duration,
     /// The size of a head, in bytes. (It has at most 100 headers.)
     pub head_bytes: usize,
+    /// What of an answer may wait in the system for a client that does not take it, in bytes.
+    pub send_bytes: usize,
 }
 
 impl Default for Limits {
@@ -61,6 +64,7 @@ impl Default for Limits {
             stall: Duration::from_secs(30),
             drain: Duration::from_secs(30),
             head_bytes: 64 << 10,
+            send_bytes: 256 << 10,
         }
     }
 }
@@ -131,6 +135,8 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 impl Server {
     async fn connection(&self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
         let _ = stream.set_nodelay(true); // only costs latency if refused
+        // left alone, the system keeps megabytes for a client that takes nothing
+        let _ = set_socket_send_buffer_size(&stream, self.limits.send_bytes);
         match &self.tls {
             None => self.talk(stream, peer, watcher).await,
             Some(tls) => match timeout(self.limits.handshake, tls().accept(stream)).await {

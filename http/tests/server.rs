@@ -167,7 +167,8 @@ async fn client_that_takes_no_byte_of_its_answer_is_closed() {
     stream.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     sleep(Duration::from_millis(600)).await;
     let mut read = Vec::new();
-    let _ = timeout(Duration::from_secs(5), stream.read_to_end(&mut read)).await.unwrap();
+    // what is on its way still comes, at the system's pace
+    let _ = timeout(Duration::from_secs(30), stream.read_to_end(&mut read)).await.unwrap();
     assert!(read.len() < 64 << 20, "everything came");
 }
 

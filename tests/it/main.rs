@@ -3,9 +3,11 @@
 mod app_tokens;
 mod astra;
 mod crash;
+mod crowd;
 mod decisions;
 mod felt;
 mod forward;
+mod guards;
 mod house;
 mod large;
 mod logs;
@@ -26,4 +28,5 @@ mod still;
 mod store;
 mod story;
 mod superusers;
+mod under_load;
 mod users;

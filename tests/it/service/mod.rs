@@ -1,4 +1,5 @@
 mod decisions;
 mod facts;
+mod lists;
 mod naive;
 mod read_only;
