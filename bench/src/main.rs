@@ -30,8 +30,14 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use crate::{
     process::Binary,
-    rows::Bench,
-    table::Table,
+    rows::{
+        Bench,
+        doors::{EVALUATION, FORWARD, REGISTRY, measure},
+        growth,
+        hot::Hot,
+        memory,
+    },
+    table::{Row, Table},
     world::{Size, World},
 };
 
@@ -52,8 +58,11 @@ struct Cli {
 enum Command {
     /// Run the rows and print the table
     Run(RunArgs),
-    /// A bare server that makes one ES256 signature for each request, until it is killed
-    Yardstick,
+    /// A bare server that does one thing for each request, until it is killed
+    Yardstick {
+        /// What it does
+        kind: yardstick::Kind,
+    },
 }
 
 #[derive(Args)]
@@ -61,6 +70,9 @@ struct RunArgs {
     /// 1/100 of the data set, and short rounds
     #[arg(long)]
     quick: bool,
+    /// 1/10 of the data set, so that ten times the data is the whole of it
+    #[arg(long, conflicts_with = "quick")]
+    tenth: bool,
     /// Only these rows
     #[arg(long, value_name = "ROW")]
     only: Vec<Group>,
@@ -81,27 +93,39 @@ struct RunArgs {
 /// Rows that are measured together.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Group {
+    /// P1: forward-auth
+    Forward,
+    /// P2: AuthZEN evaluations
+    Evaluation,
     /// P3: registry tokens
     RegistryToken,
+    /// P9: memory after a million decisions
+    Memory,
     /// P5: durable creation of tokens
     CreateToken,
     /// P4 and P6: decisions in this process
     Decision,
     /// P7 and P8: pages of lists
     List,
+    /// P13: ten times the data
+    Growth,
     /// P10: cold start; idle memory; the size of the program
     Start,
 }
 
 fn main() -> Outcome<()> {
     match Cli::parse().command {
-        Command::Yardstick => yardstick::serve(),
+        Command::Yardstick { kind } => yardstick::serve(kind),
         Command::Run(args) => run(&args),
     }
 }
 
 fn run(args: &RunArgs) -> Outcome<()> {
-    let size = if args.quick { Size::QUICK } else { Size::FULL };
+    let size = match (args.quick, args.tenth) {
+        (true, _) => Size::QUICK,
+        (_, true) => Size::TENTH,
+        (false, false) => Size::FULL,
+    };
     std::fs::create_dir_all(&args.data)?;
     let set = seed::data_set(&args.data, size)?;
     let world = World::open(&set, size)?;
@@ -115,8 +139,10 @@ fn run(args: &RunArgs) -> Outcome<()> {
     let commit_cost = machine::commit_cost(&bench.folder)?;
     let mut table = Table::new(machine::head(&args.commit, &args.date, size, commit_cost)?);
     let wanted = |group| args.only.is_empty() || args.only.contains(&group);
-    if wanted(Group::RegistryToken) {
-        table.add(rows::registry_token::measure(&bench)?);
+    let of_doors =
+        [Group::Forward, Group::Evaluation, Group::RegistryToken, Group::Memory, Group::Growth];
+    if of_doors.into_iter().any(wanted) {
+        table.add(doors(&bench, wanted)?);
     }
     if wanted(Group::Decision) {
         table.add(rows::decision::measure(&bench)?);
@@ -132,4 +158,30 @@ fn run(args: &RunArgs) -> Outcome<()> {
     }
     println!("{table}");
     Ok(())
+}
+
+/// The rows that are asked of one server, which remembers the whole data set.
+fn doors(bench: &Bench, wanted: impl Fn(Group) -> bool) -> Outcome<Vec<Row>> {
+    let asked = [
+        (Group::Forward, FORWARD),
+        (Group::Evaluation, EVALUATION),
+        (Group::RegistryToken, REGISTRY),
+    ];
+    let asked = asked.into_iter().filter(|(group, _)| wanted(*group));
+    // before there is another server on the same store
+    let asked: Vec<_> =
+        asked.map(|(_, asked)| Ok((asked, Hot::cold(bench, asked)?))).collect::<Outcome<_>>()?;
+    let hot = Hot::start(bench, &bench.set, &bench.world, "hot")?;
+    let mut all = Vec::new();
+    if wanted(Group::Memory) {
+        hot.complete()?;
+        all.push(memory::measure(&hot, &bench.world)?);
+    }
+    for (asked, cold) in asked {
+        all.extend(measure(bench, &hot, asked, cold)?);
+    }
+    if wanted(Group::Growth) {
+        all.extend(growth::measure(bench, &hot)?);
+    }
+    Ok(all)
 }

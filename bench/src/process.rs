@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::Outcome;
+use crate::{Outcome, yardstick};
 
 const LISTENING: &str = "listening on http://";
 /// What `/proc` counts in.
@@ -76,11 +76,11 @@ impl Server {
         }
     }
 
-    /// The yardstick's server: this program itself.
-    pub(crate) fn yardstick(log: &Path) -> Outcome<Self> {
+    /// A yardstick's server: this program itself. Its log lies beside `log`.
+    pub(crate) fn yardstick(kind: yardstick::Kind, log: &Path) -> Outcome<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.env_clear().stdin(Stdio::null()).arg("yardstick");
-        Self::start(command, log)
+        command.env_clear().stdin(Stdio::null()).args(["yardstick", kind.word()]);
+        Self::start(command, &log.with_extension(kind.word()))
     }
 
     /// Its resident memory, in bytes.

@@ -2,8 +2,11 @@
 
 pub(crate) mod create_token;
 pub(crate) mod decision;
+pub(crate) mod doors;
+pub(crate) mod growth;
+pub(crate) mod hot;
 pub(crate) mod list;
-pub(crate) mod registry_token;
+pub(crate) mod memory;
 pub(crate) mod start;
 
 use std::{

@@ -31,6 +31,8 @@ pub(crate) struct Size {
 impl Size {
     /// The data set of the goals.
     pub(crate) const FULL: Self = Self { users: 100_000 };
+    /// A tenth of it.
+    pub(crate) const TENTH: Self = Self { users: 10_000 };
     /// A hundredth of it.
     pub(crate) const QUICK: Self = Self { users: 1_000 };
 
@@ -213,17 +215,6 @@ impl World {
         let id = TokenId::random(&drawn);
         let (secret, minted) = self.keys.mint(Self::token_kind(token), &drawn)?;
         Ok((id, secret, minted))
-    }
-
-    /// An app token of the user.
-    pub(crate) fn app_token(
-        &self,
-        user: u64,
-        drawn: &Drawn,
-    ) -> Outcome<(TokenSecret, MintedSecret)> {
-        let place = drawn.below(Size::TOKENS_EACH - 1);
-        let (_, secret, minted) = self.token(user * Size::TOKENS_EACH + place)?;
-        Ok((secret, minted))
     }
 
     /// The OAuth token of the user.

@@ -10,7 +10,7 @@ use http::{
 };
 use http_body_util::Full;
 
-use super::{Bench, copy_store, thousands};
+use super::{Bench, copy_store, in_turn, thousands};
 use crate::{
     Outcome,
     load::{Load, Requests, Rounds, Target},
@@ -19,9 +19,10 @@ use crate::{
     seed,
     stats::{median, ratio},
     table::{Goal, Row},
+    world::World,
 };
 
-const CLIENTS: usize = 64;
+pub(crate) const CLIENTS: usize = 64;
 /// From this cost of a commit on, group commit is what counts.
 const DEAR_COMMIT_SECONDS: f64 = 1e-3;
 const OVER_SINGLE_COMMITS: Goal = Goal::AtLeast(8.0);
@@ -30,9 +31,9 @@ const OVER_NO_COMMIT: Goal = Goal::AtLeast(0.5);
 const MEMORY: &str = "/dev/shm";
 
 /// Each client makes tokens of a user of its own.
-fn requests(bench: &Bench) -> Outcome<Arc<Requests>> {
+pub(crate) fn requests(world: &World) -> Outcome<Arc<Requests>> {
     let bearer = |user| {
-        let secret = bench.world.oauth_token(user)?;
+        let secret = world.oauth_token(user)?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", secret.expose()))?;
         bearer.set_sensitive(true);
         Ok(bearer)
@@ -66,20 +67,25 @@ fn compared(bench: &Bench, on_disk: &Path, in_memory: &Path) -> Outcome<Vec<Row>
     let (durable_at, fleeting_at) = (target(&durable), target(&fleeting));
 
     let commits = Commits::open(&bench.folder)?;
-    let (load, requests) = (Load::new()?, requests(bench)?);
+    let (load, requests) = (Load::new()?, requests(&bench.world)?);
     for warm in [durable_at, fleeting_at] {
         load.run(warm, bench.span() / 4, &requests)?;
     }
     let (mut figures, mut without) = (Rounds::default(), Rounds::default());
     let (mut single, mut cost) = (Vec::new(), Vec::new());
-    for _ in 0..bench.rounds() {
-        let times = commits.run(500)?;
+    for round in 0..bench.rounds() {
+        let yardsticks = || {
+            let times = commits.run(500)?;
+            Ok((times, load.run(fleeting_at, bench.span(), &requests)?))
+        };
+        let durable = || load.run(durable_at, bench.span(), &requests);
+        let (figure, (times, no_commit)) = in_turn(round, durable, yardsticks)?;
         let whole: f64 = times.iter().sum();
         #[expect(clippy::cast_precision_loss, reason = "five hundred")]
         single.push(times.len() as f64 / whole);
         cost.push(median(times));
-        figures.0.push(load.run(durable_at, bench.span(), &requests)?);
-        without.0.push(load.run(fleeting_at, bench.span(), &requests)?);
+        figures.0.push(figure);
+        without.0.push(no_commit);
     }
     let (rates, without) = (figures.rates(), without.rates());
     let (over_single, over_none) = (ratio(&rates, &single), ratio(&rates, &without));
