@@ -176,7 +176,9 @@ impl FromStr for RepoName {
     fn from_str(text: &str) -> Result<Self, NameError> {
         let (namespace, path) =
             text.split_once('/').ok_or(NameError::Pattern(REPO_SEGMENT_PATTERN))?;
-        Self::new(&namespace.parse()?, path)
+        check_name(namespace)?;
+        check_repo_path(path)?;
+        Ok(Self(text.into()))
     }
 }
 

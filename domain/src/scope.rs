@@ -8,7 +8,10 @@
 
 pub mod openshift;
 
-use std::sync::Arc;
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use self::openshift::OpenshiftScope;
 use crate::role::{OrgRole, Role, words};
@@ -38,10 +41,35 @@ pub struct Scope {
 
 /// The scopes of a token; sorted, without repetition. Cheap to clone, and what they amount to is
 /// known from the beginning: every request asks for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Scopes {
-    all: Arc<[Scope]>,
+    all: All,
     caps: Caps,
+}
+
+/// Nearly every token has the one scope of app and robot tokens, which is there once and for all.
+#[derive(Clone)]
+enum All {
+    Registry,
+    These(Arc<[Scope]>),
+}
+
+/// The one scope of app and robot tokens.
+static REGISTRY: LazyLock<[Scope; 1]> =
+    LazyLock::new(|| [Scope { dialect: Dialect::Native, word: Scopes::REGISTRY.into() }]);
+
+impl PartialEq for Scopes {
+    fn eq(&self, other: &Self) -> bool {
+        self.words() == other.words()
+    }
+}
+
+impl Eq for Scopes {}
+
+impl fmt::Debug for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Scopes").field(&self.words()).finish()
+    }
 }
 
 impl Default for Scopes {
@@ -66,12 +94,14 @@ impl Scopes {
         let mut scopes: Vec<_> = scopes.into_iter().collect();
         scopes.sort();
         scopes.dedup();
-        Self { caps: caps(&scopes), all: scopes.into() }
+        let caps = caps(&scopes);
+        let all = if scopes == *REGISTRY { All::Registry } else { All::These(scopes.into()) };
+        Self { all, caps }
     }
 
     /// The one scope of app, robot and refresh tokens.
     pub fn registry() -> Self {
-        Self::new([Scope { dialect: Dialect::Native, word: Self::REGISTRY.into() }])
+        Self { all: All::Registry, caps: Caps::REGISTRY }
     }
 
     /// The scopes of an api token. One that its owner or the program made opens the registry too;
@@ -92,17 +122,24 @@ impl Scopes {
 
     /// Each scope.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
-        self.all.iter()
+        self.words().iter()
+    }
+
+    fn words(&self) -> &[Scope] {
+        match &self.all {
+            All::Registry => REGISTRY.as_slice(),
+            All::These(all) => all,
+        }
     }
 
     /// Whether there is none, and so no right.
     pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
+        self.words().is_empty()
     }
 
     /// Whether `word` of `dialect` is among them.
     pub fn has(&self, dialect: Dialect, word: &str) -> bool {
-        self.all.iter().any(|s| s.dialect == dialect && &*s.word == word)
+        self.iter().any(|s| s.dialect == dialect && &*s.word == word)
     }
 
     /// What they amount to. One unknown word of Quay's makes its whole set empty, as upstream.
@@ -283,6 +320,15 @@ mod tests {
         let foreign = Scopes::new([Scope { dialect: Dialect::Astra, word: "repo:admin".into() }]);
         assert_eq!(foreign.caps(), Caps::NONE);
         assert_eq!(Scopes::default().caps(), Caps::NONE);
+    }
+
+    #[test]
+    fn the_scope_of_app_tokens_is_the_same_however_it_is_made() {
+        let read = Scopes::new([Scope { dialect: Dialect::Native, word: "registry".into() }]);
+        assert_eq!(read, Scopes::registry());
+        assert_eq!(read.caps(), Caps::REGISTRY);
+        assert!(read.has(Dialect::Native, Scopes::REGISTRY) && read.iter().count() == 1);
+        assert_ne!(read, Scopes::default());
     }
 
     #[test]

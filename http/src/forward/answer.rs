@@ -4,7 +4,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use claviger_domain::{Error, principal::PrincipalKind};
+use claviger_domain::{Error, principal::PrincipalKind, scope::Scopes};
 use claviger_service::{
     Caller, Credential,
     forward::{Challenge, Refusal},
@@ -130,10 +130,7 @@ pub(super) fn allowed(caller: Option<&Caller>) -> Result<Response, Words> {
                 PrincipalKind::User | PrincipalKind::Org => HeaderValue::from_static("user"),
             };
             let (token, scopes) = match &caller.credential {
-                Credential::Token { id, scopes, .. } => {
-                    let words: Vec<&str> = scopes.iter().map(|scope| &*scope.word).collect();
-                    (value(id.as_str())?, value(&words.join(" "))?)
-                }
+                Credential::Token { id, scopes, .. } => (value(id.as_str())?, words(scopes)?),
                 Credential::Session { .. } | Credential::Password => (EMPTY, EMPTY),
             };
             (value(&caller.principal.name)?, kind, token, scopes)
@@ -145,6 +142,19 @@ pub(super) fn allowed(caller: Option<&Caller>) -> Result<Response, Words> {
     headers.insert(SCOPES, scopes);
     headers.insert(CACHE_CONTROL, NO_STORE);
     Ok(response)
+}
+
+/// The words of scopes, with blanks between.
+fn words(scopes: &Scopes) -> Result<HeaderValue, Words> {
+    let mut words = scopes.iter().map(|scope| &*scope.word);
+    match (words.next(), words.next()) {
+        (None, _) => Ok(EMPTY),
+        (Some(one), None) => value(one),
+        (Some(_), Some(_)) => {
+            let words: Vec<&str> = scopes.iter().map(|scope| &*scope.word).collect();
+            value(&words.join(" "))
+        }
+    }
 }
 
 /// Text as a header; one that cannot be one must not let somebody pass as nobody.
