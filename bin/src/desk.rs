@@ -21,7 +21,6 @@ use crate::{
 pub(crate) struct Desk {
     pub(crate) app: Arc<App>,
     pub(crate) master: Arc<Source>,
-    pub(crate) chance: Arc<dyn Chance>,
 }
 
 /// The lock against a second server on one SQLite database; PostgreSQL may have many.
@@ -57,20 +56,13 @@ pub(crate) async fn open(config: Config) -> Result<Desk, Failure> {
     let opened = opened.map_err(|error| Failure::refused(chain(&error)))?;
     let first =
         FirstUser { name: config.secrets.admin_username, password: config.secrets.admin_password };
-    let started = App::start(
-        opened,
-        master.as_ref(),
-        first,
-        operator(),
-        clock,
-        Arc::clone(&chance),
-        config.settings,
-    );
+    let started =
+        App::start(opened, master.as_ref(), first, operator(), clock, chance, config.settings);
     let (app, drawn) = started.await?;
     if let Some(drawn) = drawn {
         eprintln!("superuser {} password {}", drawn.name, drawn.password.expose());
     }
-    Ok(Desk { app: Arc::new(app), master, chance })
+    Ok(Desk { app: Arc::new(app), master })
 }
 
 /// Who runs the program, as the audit names him.

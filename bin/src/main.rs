@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod desk;
 mod files;
+mod lines;
 mod master;
 mod stop;
 mod telemetry;

@@ -13,10 +13,27 @@ use tracing_subscriber::{
     Layer, filter::Targets, fmt, layer::SubscriberExt, registry, util::SubscriberInitExt,
 };
 
-use crate::config::{LogFormat, LogLevel};
+use crate::{
+    config::{LogFormat, LogLevel},
+    lines::{Gathered, Lines},
+};
 
 /// Begins to write log lines.
 pub(crate) fn start(format: LogFormat, level: LogLevel) {
+    begin(format, level, Lines::new(io::stderr()));
+}
+
+/// The same for a server: lines of requests wait for a moment, or until what this gives goes.
+pub(crate) fn gather(format: LogFormat, level: LogLevel) -> Gathered {
+    let lines = Lines::new(io::stderr());
+    begin(format, level, lines.clone());
+    if let Err(error) = lines.gather() {
+        tracing::warn!(%error, "log lines are written one by one");
+    }
+    Gathered(lines)
+}
+
+fn begin(format: LogFormat, level: LogLevel, lines: Lines) {
     let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
@@ -26,7 +43,7 @@ pub(crate) fn start(format: LogFormat, level: LogLevel) {
     };
     let ours =
         Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("claviger", level);
-    let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    let lines = fmt::layer().with_writer(lines).with_ansi(io::stderr().is_terminal());
     let lines = match format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use claviger_domain::Error;
+use claviger_domain::{Chance, Error};
 use claviger_http::{
     Site, doors,
     metrics::Metrics,
@@ -19,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     cli::ServeArgs,
+    clock::GatheredChance,
     commands::Failure,
     config::Config,
     desk::{self, Desk, chain},
@@ -50,7 +51,7 @@ struct Front {
 
 pub(super) fn run(args: &ServeArgs) -> Result<(), Failure> {
     let mut config = Config::load(args.store.config.as_deref(), args.flags())?;
-    telemetry::start(config.log_format, config.log_level);
+    let _lines = telemetry::gather(config.log_format, config.log_level);
     let front = Front::open(&config)?;
     config.complete(&front.origin)?;
     let forward = &config.settings.forward;
@@ -114,16 +115,18 @@ fn bind(config: &Config, key: &'static str, address: SocketAddr) -> Result<TcpLi
 /// Serves and does the work in the background, until it is time to stop.
 async fn work(desk: &Desk, front: Front, stop: Stop) -> Result<(), Failure> {
     let metrics = Arc::<Metrics>::default();
-    let site = doors::site(&desk.app, Arc::clone(&desk.chance), &metrics);
+    // requests are named by it, and nothing else
+    let chance: Arc<dyn Chance> = Arc::new(GatheredChance::new());
+    let site = doors::site(&desk.app, Arc::clone(&chance), &metrics);
     let tls = front.certificate.as_ref().map(acceptor).transpose()?;
     let mut servers = JoinSet::new();
     serve(&mut servers, front.listener, site, &metrics, tls.clone(), &stop)?;
     if let Some(listener) = front.operators {
-        let site = doors::operators(&desk.app, Arc::clone(&desk.chance), &metrics);
+        let site = doors::operators(&desk.app, Arc::clone(&chance), &metrics);
         serve(&mut servers, listener, site, &metrics, None, &stop)?;
     }
     if let Some(listener) = front.proxies {
-        let site = doors::proxies(&desk.app, Arc::clone(&desk.chance), &metrics);
+        let site = doors::proxies(&desk.app, chance, &metrics);
         // on this machine nobody listens in
         let tls = tls.filter(|_| listener.local_addr().is_ok_and(|at| !at.ip().is_loopback()));
         serve(&mut servers, listener, site, &metrics, tls, &stop)?;
