@@ -377,6 +377,14 @@ impl Connection {
         }
     }
 
+    /// The same, for single statements that come again and again.
+    pub(crate) fn step(&mut self, stmt: &Stmt) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(connection) => connection.execute(stmt.sqlite, &[]).map(drop),
+            Self::Postgres(connection) => connection.batch(stmt.postgres),
+        }
+    }
+
     /// Checks that the engine understands `stmt`.
     pub(crate) fn prepare(&mut self, stmt: &Stmt) -> Result<(), StoreError> {
         match self {

@@ -350,13 +350,13 @@ impl Writer {
         }
         let Some(connection) = &mut self.connection else { return Err(closed()) };
         let mut touched = Vec::new();
-        connection.batch(&BEGIN)?;
+        connection.step(&BEGIN)?;
         for job in group.iter_mut() {
-            connection.batch(&SAVEPOINT)?;
+            connection.step(&SAVEPOINT)?;
             let before = touched.len();
             let mut tx = Tx { connection, touched: &mut touched, chance: self.chance.as_ref() };
             if job.run(&mut tx) {
-                connection.batch(&KEEP)?;
+                connection.step(&KEEP)?;
             } else {
                 connection.batch(&UNDO)?;
                 touched.truncate(before);
@@ -364,7 +364,7 @@ impl Writer {
         }
         let now = self.clock.now();
         let step = feed::append(connection, self.chance.as_ref(), now, &mut touched)?;
-        let outcome = connection.batch(&COMMIT);
+        let outcome = connection.step(&COMMIT);
         match outcome {
             Ok(()) => self.feed.committed(step, &touched),
             Err(_) => self.feed.doubtful(&touched),
