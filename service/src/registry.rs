@@ -13,7 +13,7 @@ mod login;
 mod push;
 mod refresh;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use claviger_domain::{Error, UnixMillis, id::PrincipalId, name::RepoName, time::random};
 
@@ -34,6 +34,10 @@ use crate::{
 
 /// A token is good this long before it is made, for registries whose clock is behind.
 const BACKDATED_SECONDS: i64 = 30;
+/// For how long a registry takes a token that has ended, for the sake of clocks that differ.
+///
+/// Source: distribution `registry/auth/token/token.go`, `Leeway`.
+const REGISTRY_LEEWAY: Duration = Duration::from_secs(60);
 /// The name of nobody.
 const ANONYMOUS: &str = "(anonymous)";
 
@@ -94,6 +98,12 @@ impl App {
         }
         let audience = ours.or(self.registry_service(None)).unwrap_or_default();
         self.signed(caller, audience, access)
+    }
+
+    /// Until when registries still take the registry tokens that were given out so far: revoking what
+    /// they were given for does not reach them.
+    pub fn registry_tokens_until(&self) -> UnixMillis {
+        self.now().plus(self.settings.registry.token_ttl).plus(REGISTRY_LEEWAY)
     }
 
     /// The document of `/.well-known/jwks.json`.

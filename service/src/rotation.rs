@@ -121,7 +121,7 @@ impl App {
         Ok((token, secret))
     }
 
-    /// Ends what a rotation has left of a token's older secret at once.
+    /// Ends what a rotation has left of a token's older secret at once; whether there was one.
     ///
     /// # Errors
     /// [`Conflict::Ended`], [`Conflict::Changed`].
@@ -130,14 +130,15 @@ impl App {
         permit: &TokenPermit,
         seen: Seen,
         origin: &Origin,
-    ) -> Result<Listed, Error> {
+    ) -> Result<(Listed, bool), Error> {
         let (now, actor, caller) = (self.now(), permit.by.actor(origin), permit.by.clone());
         let permit = permit.clone();
-        let mut token = self
+        let (mut token, cut) = self
             .write_as(&caller, permit.authority.right(), move |tx| {
                 permit.check(tx)?;
                 let token = live(tx, &permit.token.id, &seen, now)?;
-                if tokens::cut_secrets(tx, &token.id, now)? {
+                let cut = tokens::cut_secrets(tx, &token.id, now)?;
+                if cut {
                     let by = Change { now, by: actor.id.as_ref() };
                     token_list::changed(tx, &token.id, by)?;
                     let act = Act::done("cut_token", "token", &token.name)
@@ -145,11 +146,12 @@ impl App {
                         .namespace(&token.principal_name);
                     audit::append(tx, now, &actor, &act)?;
                 }
-                token_list::find(tx, &token.id)?.ok_or(Error::NotFound("token"))
+                let token = token_list::find(tx, &token.id)?;
+                Ok((token.ok_or(Error::NotFound("token"))?, cut))
             })
             .await?;
         self.add_pending_uses(&mut token);
-        Ok(token)
+        Ok((token, cut))
     }
 }
 

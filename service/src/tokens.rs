@@ -133,6 +133,11 @@ pub fn token_tag(token: &Listed) -> String {
     ]))
 }
 
+/// Whether registry tokens may have been given out for a token.
+pub fn opens_registry(token: &Listed) -> bool {
+    token.scopes.caps().repo.is_some()
+}
+
 impl App {
     /// Which tokens `caller` sees.
     ///

@@ -18,9 +18,9 @@ use claviger_service::{
     App,
     collection::Shape,
     rotation::USUAL_GRACE,
-    tokens::{Listed, Sweep, SweepOutcome, TokenChange, token_tag},
+    tokens::{Listed, Sweep, SweepOutcome, TokenChange, opens_registry, token_tag},
 };
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
@@ -249,7 +249,7 @@ async fn end(
     Named(name): Named<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let permit = call.app.permit_token(&call.caller, id(&name)?).await?;
     let alone = match query.as_deref().unwrap_or_default() {
         "" | "descendants=true" => false,
@@ -260,9 +260,31 @@ async fn end(
         }
     };
     let seen = etag::seen(&headers)?;
-    call.app.end_token(&permit, alone, seen, &call.origin).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let ended = call.app.end_token(&permit, alone, seen, &call.origin).await?;
+    Ok(saying(StatusCode::NO_CONTENT.into_response(), until(&call, &ended)))
 }
+
+/// Until when registries take what they were given for tokens of which these have just ended; `None`
+/// when none of them opened a registry.
+fn until<'a>(call: &Call, ended: impl IntoIterator<Item = &'a Listed>) -> Option<String> {
+    let any = ended.into_iter().any(opens_registry);
+    any.then(|| instant(call.app.registry_tokens_until()))
+}
+
+/// The same, said with an answer.
+fn saying(mut answer: Response, until: Option<String>) -> Response {
+    let value = until.and_then(|until| HeaderValue::from_str(&until).ok());
+    answer.headers_mut().extend(value.map(|value| (REGISTRY_TOKENS_UNTIL, value)));
+    answer
+}
+
+fn add_until(body: &mut Value, until: Option<&String>) {
+    if let (Value::Object(members), Some(until)) = (body, until) {
+        members.insert("registryTokensUntil".to_owned(), json!(until));
+    }
+}
+
+const REGISTRY_TOKENS_UNTIL: HeaderName = HeaderName::from_static("claviger-registry-tokens-until");
 
 /// How many tokens are ended at once without saying so.
 const USUAL_CAP: u64 = 100;
@@ -295,7 +317,10 @@ async fn revoke(EndingCall(call): EndingCall, body: Body) -> Result<Response, Pr
     let SweepOutcome { matched, ended } = outcome;
     let now = call.app.now();
     let items: Vec<_> = ended.iter().map(|token| shown(token, now)).collect();
-    Ok(Once(json!({ "dryRun": dry_run, "matched": matched, "items": items })).into_response())
+    let until = until(&call, ended.iter().filter(|_| !dry_run));
+    let mut body = json!({ "dryRun": dry_run, "matched": matched, "items": items });
+    add_until(&mut body, until.as_ref());
+    Ok(saying(Once(body).into_response(), until))
 }
 
 /// `POST /claviger/v1/tokens/{id}:rotate`: the new secret is shown here, once.
@@ -318,8 +343,10 @@ async fn rotate(
     members.done()?;
     let (token, secret) = call.app.rotate_token(&permit, grace, seen, &call.origin).await?;
     let item = shown(&token, call.app.now());
-    let answer = Once(json!({ "token": item, "secret": secret.expose() }));
-    Ok(etag::with(answer, &token_tag(&token)))
+    let until = until(&call, grace.is_zero().then_some(&token));
+    let mut body = json!({ "token": item, "secret": secret.expose() });
+    add_until(&mut body, until.as_ref());
+    Ok(saying(etag::with(Once(body), &token_tag(&token)), until))
 }
 
 /// `POST /claviger/v1/tokens/{id}:cut`: the older secret ends at once.
@@ -332,6 +359,6 @@ async fn cut(
     let permit = call.app.permit_token(&call.caller, id(&name)?).await?;
     let seen = etag::seen(&headers)?;
     body.members_if_any()?.done()?;
-    let token = call.app.cut_token(&permit, seen, &call.origin).await?;
-    Ok(answer(&token, call.app.now()))
+    let (token, cut) = call.app.cut_token(&permit, seen, &call.origin).await?;
+    Ok(saying(answer(&token, call.app.now()), until(&call, cut.then_some(&token))))
 }

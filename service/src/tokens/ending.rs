@@ -52,7 +52,7 @@ pub const MOST_SHOWN: usize = 1000;
 
 impl App {
     /// Ends a token, and those that stand for it or were made with it unless `alone`. From the answer
-    /// on none of them opens anything. One that has ended already stays as it is.
+    /// on none of them opens anything. One that has ended already stays as it is. What ended is given.
     ///
     /// # Errors
     /// [`Conflict::Changed`].
@@ -62,14 +62,14 @@ impl App {
         alone: bool,
         seen: Seen,
         origin: &Origin,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<Listed>, Error> {
         let (id, now, actor) = (permit.token.id, self.now(), permit.by.actor(origin));
         let permit = permit.clone();
         self.write_as(&permit.by.clone(), permit.authority.right(), move |tx| {
             permit.check(tx)?;
             let token = token_list::find(tx, &id)?.ok_or(Error::NotFound(TOKEN))?;
             seen.check(|| Some(token_tag(&token)))?;
-            end_all(tx, &token, alone, "revoked", now, &actor).map(drop)
+            end_all(tx, &token, alone, "revoked", now, &actor)
         })
         .await
     }

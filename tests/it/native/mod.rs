@@ -2,9 +2,11 @@
 
 mod explain;
 mod gate;
+mod kinds;
 mod lifetimes;
 mod openapi;
 mod rotation;
+mod tenants;
 mod tokens;
 
 use claviger_service::Settings;

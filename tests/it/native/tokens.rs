@@ -47,7 +47,7 @@ pub(super) async fn login(app: &TestApp, user: &str, token: &str) -> u16 {
     Visitor::basic(app, user, token).get("/v2/auth?service=localhost:5000").await.status.as_u16()
 }
 
-async fn raise(app: &TestApp, who: &Visitor<'_, TestApp>, role: &'static str) {
+pub(super) async fn raise(app: &TestApp, who: &Visitor<'_, TestApp>, role: &'static str) {
     let me = who.get("/claviger/v1/whoami").await.json();
     let (id, account) = (me["id"].clone(), me["account"].clone());
     let text = |value: Value| value.as_str().expect("text").to_owned();
