@@ -112,7 +112,7 @@ claviger_tests::both! {
     async fn every_door_keeps_within_the_policy(engine: Engine) {
         let (app, _) = TestApp::seeded(engine, test_settings()).await;
         let admin = Visitor::sign_in(&app, "devtable", "password").await;
-        for kind in ["app", "oauth", "authorization", "robot", "refresh"] {
+        for kind in ["app", "oauth", "authorization", "robot", "refresh", "api"] {
             set(&admin, kind, json!({"maximumLifetime": "7d", "required": true})).await;
         }
 
@@ -127,6 +127,18 @@ claviger_tests::both! {
         let made = admin.post(path, body).await;
         assert!(made.status.is_success(), "{}", made.text());
         assert_eq!(ends_in_days(&app, "oauth").await, Some(7));
+
+        // so does the Astra door, which cannot be asked for an end
+        let me = admin.get("/claviger/v1/whoami").await.json();
+        let (id, home) = (me["id"].as_str().expect("an id"), account(&admin).await);
+        let tokens = format!("/accounts/{home}/core/v1/users/{id}/tokens");
+        let made = super::tenants::bearer(&app, "devtable").await;
+        assert_eq!(ends_in_days(&app, "api").await, Some(7), "the program's");
+        app.clock.advance_ms(1);
+        let body = json!({"type": "application/astra-token", "version": "1.0", "name": "x"});
+        let made = made.post(&tokens, body).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        assert_eq!(ends_in_days(&app, "api").await, Some(7));
 
         // the OpenShift door takes the lower of both maxima
         let openshift = Visitor::basic(&app, "devtable", "password");
@@ -152,7 +164,7 @@ claviger_tests::both! {
         };
         let oauth = || Mint::Oauth { client_id: "deadbeef".to_owned(), scopes: vec![QuayScope::RepoRead] };
         let program = || Actor::program("tests".to_owned());
-        for mint in [Mint::App, oauth(), Mint::Authorization("read".parse().expect("scopes")), Mint::Refresh] {
+        for mint in [Mint::App, Mint::Api, oauth(), Mint::Authorization("read".parse().expect("scopes")), Mint::Refresh] {
             let refused = app.app.program_create_token(wish(mint.clone(), Some(8)), program()).await;
             let text = "`expires` must be at most `1w` away, as the lifetime policy says";
             assert_eq!(refused.expect_err("too long").to_string(), text, "{mint:?}");
@@ -160,6 +172,19 @@ claviger_tests::both! {
             app.app.program_create_token(wish(mint, None), program()).await.expect("a token");
         }
         assert_eq!(ends_in_days(&app, "app").await, Some(7));
+
+        // where nothing is asked the default counts, in each door
+        for kind in ["app", "authorization", "robot", "api"] {
+            set(&admin, kind, json!({"defaultLifetime": "3d", "maximumLifetime": "7d"})).await;
+        }
+        app.clock.advance_ms(1);
+        admin.post("/api/v1/user/apptoken", json!({"title": "y"})).await;
+        admin.put("/api/v1/user/robots/other", json!({})).await;
+        openshift.post("/broker/rest/user/authorizations", json!({"scope": "read"})).await;
+        super::tenants::bearer(&app, "devtable").await;
+        for kind in ["app", "authorization", "robot", "api"] {
+            assert_eq!(ends_in_days(&app, kind).await, Some(3), "{kind}");
+        }
     }
 
     async fn idle_tokens_end_and_used_ones_live_on(engine: Engine) {

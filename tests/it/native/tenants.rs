@@ -30,7 +30,7 @@ async fn user(app: &TestApp, name: &str, account: Option<AccountId>) {
     app.app.program_create_user(user, program()).await.expect("a user");
 }
 
-async fn bearer<'a>(app: &'a TestApp, user: &str) -> Visitor<'a, TestApp> {
+pub(super) async fn bearer<'a>(app: &'a TestApp, user: &str) -> Visitor<'a, TestApp> {
     let wish = ProgramToken {
         user: user.to_owned(),
         mint: Mint::Api,
