@@ -363,6 +363,7 @@ pub(crate) enum Connection {
 
 impl Connection {
     pub(crate) fn execute(&mut self, stmt: &Stmt, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        crate::told::sql(stmt.sqlite);
         match self {
             Self::Sqlite(connection) => connection.execute(stmt.sqlite, params),
             Self::Postgres(connection) => connection.execute(stmt.postgres, params),
@@ -404,6 +405,7 @@ impl Connection {
 
 impl Query for Connection {
     fn optional(&mut self, stmt: &Stmt, params: &[Param<'_>]) -> Result<Option<Row>, StoreError> {
+        crate::told::sql(stmt.sqlite);
         match self {
             Self::Sqlite(connection) => connection.optional(stmt.sqlite, params),
             Self::Postgres(connection) => connection.optional(stmt.postgres, params),
@@ -411,6 +413,7 @@ impl Query for Connection {
     }
 
     fn all(&mut self, stmt: &Stmt, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        crate::told::sql(stmt.sqlite);
         match self {
             Self::Sqlite(connection) => connection.all(stmt.sqlite, params),
             Self::Postgres(connection) => connection.all(stmt.postgres, params),
@@ -425,6 +428,7 @@ impl Query for Connection {
     }
 
     fn once(&mut self, sql: &Composed, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        crate::told::sql(sql.as_str());
         match self {
             Self::Sqlite(connection) => connection.once(sql.as_str(), params),
             Self::Postgres(connection) => connection.once(sql.as_str(), params),

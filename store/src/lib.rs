@@ -40,6 +40,7 @@ pub mod stars;
 pub mod teams;
 pub mod token_list;
 pub mod tokens;
+mod told;
 pub mod users;
 
 pub use db::{Composed, Engine, Param, Query, Row, Stmt, StoreError, Touched, Tx};

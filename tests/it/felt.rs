@@ -263,3 +263,33 @@ async fn every_change_is_felt_at_the_registry_by_the_next_request() {
     assert_eq!(scene.may(&owner, "acme/app"), PUSH);
     scene.then(delete("organization/acme"), &owner, "acme/app", NOTHING).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_makes_its_namespace_where_that_is_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let listen = format!("127.0.0.1:{}", free_port());
+    let on = [("CLAVIGER_QUAY_CREATE_NAMESPACE_ON_PUSH", "true")];
+    let program = Program::serve_with(folder, &["--listen", &listen], &on);
+    let (scene, _) = scene(folder, &program).await;
+    let mut people = Vec::new();
+    for name in ["bob", "carol"] {
+        let person = make_user(&program, &scene.admin, name).await;
+        let (_, secret) = make_app_token(&person, "laptop").await;
+        let client = Skopeo::of(folder, name);
+        assert!(scene.signs_in(&client, "$app", &secret));
+        people.push((person, client));
+    }
+    let [(his, bob), (_, carol)] = people.as_slice() else { panic!("two people") };
+    bob.push(&scene.image, &scene.name("bobs/app")).works();
+    assert_eq!(scene.may(bob, "bobs/app"), PUSH);
+    assert_eq!(scene.may(carol, "bobs/app"), NOTHING);
+    assert_eq!(scene.may(carol, "acme/other"), NOTHING, "a namespace that is there");
+    let organization = changes(his, Method::GET, "organization/bobs", None).await;
+    assert_eq!(organization["is_admin"], true);
+    let given = json!({"role": "read", "delegate": {"kind": "user", "name": "carol"}});
+    changes(his, Method::POST, "organization/bobs/prototypes", Some(given)).await;
+    bob.push(&scene.image, &scene.name("bobs/later")).works();
+    assert_eq!(scene.may(carol, "bobs/later"), PULL, "by default");
+    assert_eq!(scene.may(carol, "bobs/app"), NOTHING, "it was there before");
+}

@@ -75,6 +75,45 @@ fn no_file_is_over_500_lines() {
     assert!(long.is_empty(), "a noun is hiding in each of {long:?}");
 }
 
+/// Every act of `docs/revocation.md` names the tests that hold it, and there are such tests.
+#[test]
+fn every_act_that_takes_something_away_has_its_test() {
+    let text = std::fs::read_to_string(root().join("docs/revocation.md")).expect("the page");
+    let mut sources = Vec::new();
+    visit(&root().join("tests/it"), &mut |path, text| {
+        let module = path.with_extension("").display().to_string().replace('/', "::");
+        sources.push((module.trim_end_matches("::mod").to_owned(), text.to_owned()));
+    });
+    let is_there = |test: &str| {
+        let (module, name) = test.rsplit_once("::").unwrap_or(("", test));
+        sources.iter().any(|(path, text)| {
+            path.ends_with(&format!("it::{module}")) && text.contains(&format!("fn {name}("))
+        })
+    };
+    let groups = std::fs::read_to_string(root().join("tests/it/quay_cases.rs")).expect("groups");
+    let (mut wrong, mut acts) = (Vec::new(), 0);
+    for row in text.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [act, .., tested] = cells.as_slice() else { continue };
+        if cells.len() != 4 || ["act", "---"].contains(act) {
+            continue;
+        }
+        acts += 1;
+        for part in tested.split(", ") {
+            let name = part.split('`').nth(1).unwrap_or_default();
+            let good = match part.split('`').nth(2) {
+                Some(" cases") => groups.contains(&format!(" = \"{name}\";")),
+                _ => is_there(name),
+            };
+            if !good {
+                wrong.push(format!("{act}: {part}"));
+            }
+        }
+    }
+    assert!(acts > 25, "the tables are read");
+    assert!(wrong.is_empty(), "no such tests:\n{}", wrong.join("\n"));
+}
+
 fn visit(folder: &Path, see: &mut dyn FnMut(&Path, &str)) {
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();

@@ -5,6 +5,7 @@ use claviger_store::{Stmt, Tx};
 use claviger_tests::{
     app::TestApp,
     case::{seed, settings},
+    statements,
     visitor::Visitor,
 };
 use serde_json::{Map, Value, json};
@@ -102,7 +103,75 @@ fn list<'a>(answer: &'a Value, key: &str) -> &'a Vec<Value> {
     answer[key].as_array().unwrap_or_else(|| panic!("no {key} in {answer}"))
 }
 
+/// How many statements each list of these takes, when its facts are remembered.
+async fn costs(by: &Visitor<'_, TestApp>, paths: &[String]) -> Vec<u64> {
+    let mut costs = Vec::new();
+    for path in paths {
+        for warm in [false, true] {
+            let before = statements::so_far();
+            assert_eq!(by.get(path).await.status, 200, "{path}");
+            if warm {
+                costs.push(statements::so_far() - before);
+            }
+        }
+    }
+    costs
+}
+
 claviger_tests::both! {
+    async fn list_takes_as_many_statements_however_long_it_is(engine: Engine) {
+        let mut settings = settings::of(&Map::new(), &seed::read());
+        settings.quay.feature_mailing = false;
+        let (app, _) = TestApp::seeded(engine, settings).await;
+        let owner = Visitor::sign_in(&app, "reader", "password").await;
+        let org = "/api/v1/organization/acme";
+        owner.post("/api/v1/organization/", json!({"name": "acme"})).await;
+        owner.put(&format!("{org}/team/devs"), json!({"role": "member"})).await;
+        owner.put(&format!("{org}/team/devs/members/freshuser"), json!({})).await;
+        owner.put(&format!("{org}/robots/first"), json!({})).await;
+        let first = json!({
+            "namespace": "acme", "repository": "first", "visibility": "private", "description": "",
+        });
+        assert_eq!(owner.post("/api/v1/repository", first).await.status, 201);
+        let permission = "/api/v1/repository/acme/first/permissions";
+        owner.put(&format!("{permission}/team/devs"), json!({"role": "read"})).await;
+        owner.put(&format!("{permission}/user/acme+first"), json!({"role": "read"})).await;
+        let of_org = [
+            "", "/team/devs/members?includePending=true", "/team/devs/permissions", "/members",
+            "/members/freshuser", "/collaborators", "/robots?permissions=true", "/robots/first",
+            "/robots/first/permissions", "/prototypes", "/logs", "/aggregatelogs",
+        ];
+        let others = [
+            "repository?namespace=acme", "find/repositories?query=p", "find/all?query=p",
+            "entities/u",
+            "repository/acme/first/permissions/team/",
+        ];
+        let of_root = ["users/", "organizations/", "logs", "aggregatelogs"];
+        let paths: Vec<String> = of_org
+            .iter()
+            .map(|path| format!("{org}{path}"))
+            .chain(others.iter().map(|path| format!("/api/v1/{path}")))
+            .collect();
+        let of_root: Vec<String> =
+            of_root.iter().map(|path| format!("/api/v1/superuser/{path}")).collect();
+        // one repository has few permissions, the other ten thousand
+        let few = [format!("{permission}/user/")];
+        let many = [few[0].replace("first", "p10001")];
+        let root = Visitor::sign_in(&app, "devtable", "password").await;
+
+        statements::count_from_now_on();
+        let short = [
+            costs(&owner, &paths).await, costs(&owner, &few).await, costs(&root, &of_root).await,
+        ];
+        assert!(short.iter().flatten().all(|cost| *cost > 0), "{short:?}");
+        fill(&app).await;
+        let long = [
+            costs(&owner, &paths).await, costs(&owner, &many).await, costs(&root, &of_root).await,
+        ];
+        assert_eq!(short, long, "{paths:?} {few:?} {of_root:?}");
+        assert!(long.iter().flatten().all(|cost| *cost < 30), "{long:?}");
+    }
+
     async fn ten_thousand_of_each_are_listed(engine: Engine) {
         let mut settings = settings::of(&Map::new(), &seed::read());
         settings.quay.feature_mailing = false;

@@ -77,3 +77,34 @@ fn what_is_excused_exists() {
         assert!(ids.iter().any(|known| known == id), "{id}");
     }
 }
+
+/// What differs on purpose stands among the known quirks, in the row that begins so.
+#[test]
+fn what_is_excused_stands_in_the_page_of_its_door() {
+    let rows = [
+        ("v2auth-login-noservice", "registry", "an unknown or missing `service`"),
+        ("noanon-v2auth-anon", "registry", "nobody is calling, where that is not allowed"),
+        ("v2auth-badscope-0", "registry", "the actions `delete`, the scope `registry:catalog:*`"),
+        ("v2auth-badscope-4", "registry", "the actions `delete`, the scope `registry:catalog:*`"),
+        ("v2auth-app-username", "registry", "a user's own name with a token of his"),
+        ("v2auth-proxyorg-member", "registry", "members of a proxy-cache organisation"),
+        (
+            "permuser-missing-put",
+            "quay",
+            "`PUT …/permissions/user/{u}`, `…/team/{t}` on a repository",
+        ),
+        (
+            "permteam-missing-put",
+            "quay",
+            "`PUT …/permissions/user/{u}`, `…/team/{t}` on a repository",
+        ),
+    ];
+    let excused: Vec<&str> = DIFFERENT.iter().chain(OPEN).map(|(id, _)| *id).collect();
+    assert_eq!(excused, rows.map(|(id, ..)| id));
+    for (id, door, row) in rows {
+        let page = format!("{}/../docs/doors/{door}.md", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(page).expect("the page");
+        let (_, quirks) = text.split_once("## Known quirks").expect("the quirks");
+        assert!(quirks.contains(&format!("\n| {row}")), "{id} is not in the page: {row}");
+    }
+}

@@ -4,7 +4,9 @@
 //! Source: `contract/quay-clients.md`.
 
 mod ansible;
+mod drift;
 mod edges;
+mod go;
 mod task;
 mod terraform;
 

@@ -333,6 +333,51 @@ async fn read_only_installation_makes_nothing_and_goes_on_deciding() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn push_makes_its_namespace_where_that_is_on_for_a_user_alone() {
+    for on in [false, true] {
+        let (app, secrets) =
+            seeded_with(|settings| settings.quay.create_namespace_on_push = on).await;
+        let fresh = as_app(&app, &secrets, FRESH);
+        let asks = async |visitor: &Visitor<'_, TestApp>, name: &str, actions: &str| {
+            let answer = get(visitor, &format!("scope=repository:{name}:{actions}")).await;
+            access(&answer).concat()
+        };
+        let robot = Visitor::basic(&app, "devtable+dtrobot", &secrets.ours(ROBOT));
+        let reads = Visitor::basic(&app, "$oauthtoken", &secrets.ours(DEVTABLE_READS));
+        let nobody = Visitor::anonymous(&app);
+        for (visitor, actions) in
+            [(&fresh, "pull"), (&fresh, "*"), (&robot, "push"), (&reads, "push"), (&nobody, "push")]
+        {
+            assert_eq!(asks(visitor, "fresh-ns/img", actions).await, "fresh-ns/img:");
+        }
+        // names that are others': a user's, one that somebody may want back
+        let stranger = as_app(&app, &secrets, READER);
+        assert_eq!(asks(&stranger, "freshuser/img", "push").await, "freshuser/img:");
+        let session = Visitor::sign_in(&app, "freshuser", "password").await;
+        let org = "/api/v1/organization/";
+        assert_eq!(session.post(org, json!({"name": "was-mine"})).await.status, 201);
+        assert_eq!(session.delete(&format!("{org}was-mine")).await.status, 204);
+        assert_eq!(asks(&stranger, "was-mine/img", "push").await, "was-mine/img:");
+
+        let granted = if on { "fresh-ns/img:push,pull" } else { "fresh-ns/img:" };
+        assert_eq!(asks(&fresh, "fresh-ns/img", "pull,push").await, granted);
+        assert_eq!(exists(&app, "fresh-ns/img").await, on);
+        let made = session.get(&format!("{org}fresh-ns")).await;
+        assert_eq!(made.status, if on { 200 } else { 404 });
+        if !on {
+            continue;
+        }
+        // whoever made it is its owner, and its default permissions apply from then on
+        assert_eq!(made.json()["is_admin"], true);
+        assert_eq!(asks(&stranger, "fresh-ns/img", "pull,push").await, "fresh-ns/img:");
+        let given = json!({"role": "read", "delegate": {"kind": "user", "name": "reader"}});
+        assert_eq!(session.post(&format!("{org}fresh-ns/prototypes"), given).await.status, 200);
+        assert_eq!(asks(&fresh, "fresh-ns/a/b", "push").await, "fresh-ns/a/b:push");
+        assert_eq!(asks(&stranger, "fresh-ns/a/b", "pull,push").await, "fresh-ns/a/b:pull");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bad_scope_among_good_ones_makes_nothing() {
     let (app, _) = seeded().await;
     let owner = Visitor::basic(&app, "devtable", "password");

@@ -11,4 +11,5 @@ pub mod real;
 pub mod scratch;
 pub mod server;
 pub mod stands;
+pub mod statements;
 pub mod visitor;

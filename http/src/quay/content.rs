@@ -5,14 +5,16 @@
 
 use std::sync::Arc;
 
+use claviger_domain::access::Administer;
 use claviger_service::App;
+use http::StatusCode;
 use serde::Serialize;
 
 use super::{
     error::QuayError,
     gate::{Call, OpenCall},
     json::Json,
-    path::{Path, RepoPath},
+    path::{Path, RepoPath, to_slash},
     query::Query,
 };
 use crate::Routes;
@@ -22,6 +24,8 @@ pub(crate) fn routes() -> Routes<Arc<App>> {
     Routes::new("quay", &["/api/v1"])
         .get("/api/v1/registry/capabilities", capabilities)
         .get("/api/v1/repository/{repository*}/tag/", tags)
+        .get("/api/v1/repository/{repository*}/tokens", to_slash)
+        .get("/api/v1/repository/{repository*}/tokens/", no_tokens)
 }
 
 #[derive(Serialize)]
@@ -65,4 +69,10 @@ async fn tags(
     call.app.repository(call.caller(), repository.as_str()).await?;
     let page = query.text("page").and_then(|page| page.parse().ok()).unwrap_or(1);
     Ok(Json(Listing { tags: [], page: i64::max(page, 1), has_additional: false }))
+}
+
+/// `GET …/tokens/`, for whoever administers the repository: tokens of repositories are of the past.
+async fn no_tokens(Path(repository): Path<RepoPath>, call: Call) -> Result<Json<()>, QuayError> {
+    call.app.reach::<Administer>(call.caller(), repository.as_str()).await?;
+    Err(QuayError::message(StatusCode::GONE, "Handling of access tokens is no longer supported"))
 }

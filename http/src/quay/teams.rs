@@ -175,9 +175,9 @@ async fn add_member(
         Err(Error::Conflict(Conflict::AlreadyMember(_))) => {
             Err(message(format!("User {name} is already a member of team {team}")))
         }
-        Err(Error::Conflict(conflict @ Conflict::ForeignRobot { .. })) => {
-            Err(message(conflict.to_string()))
-        }
+        Err(Error::Conflict(Conflict::ForeignRobot { .. })) => Err(message(
+            "Cannot add the specified robot to this team, as it is not a member of the organization",
+        )),
         Err(error) => Err(error.into()),
     }
 }

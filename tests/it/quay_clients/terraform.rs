@@ -9,7 +9,7 @@ use super::{pictures, stage};
 
 type Bearer<'a> = Visitor<'a, TestApp>;
 
-async fn bearer<'a>(app: &'a TestApp, client: &str) -> Bearer<'a> {
+pub(super) async fn bearer<'a>(app: &'a TestApp, client: &str) -> Bearer<'a> {
     let owner = Visitor::sign_in(app, "reader", "password").await;
     let path = format!("/api/v1/organization/acme/applications/{client}/tokens");
     let body = json!({"name": "plan", "scope": "org:admin repo:admin repo:create user:admin"});
