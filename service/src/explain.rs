@@ -126,6 +126,11 @@ pub(crate) fn tell(matter: &Matter, question: &Question<'_>, now: UnixMillis) ->
     }
 }
 
+/// The role after all, and every way by which a right comes.
+pub(crate) fn ways(matter: &Matter, question: &Question<'_>) -> (Option<&'static str>, Vec<Told>) {
+    reasons(matter, question).map_or((None, Vec::new()), |found| (found.role, found.paths))
+}
+
 fn reasons(matter: &Matter, question: &Question<'_>) -> Option<Reasons> {
     let gathered = &matter.gathered;
     let teams = gathered.teams.as_slice();

@@ -27,6 +27,7 @@ use crate::{
     caller::{Caller, Credential, Origin},
     decisions::Decision,
     facts::{About, AsOf, Credentials, Gathered, Known},
+    settings::Quay,
 };
 
 /// The kinds of tokens with which decisions may be asked for.
@@ -84,7 +85,7 @@ pub(crate) enum Insight {
 /// About whom a question is, once it is known.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Whom {
-    principal: Option<(Arc<PrincipalFacts>, AsOf)>,
+    pub(crate) principal: Option<(Arc<PrincipalFacts>, AsOf)>,
     pub(crate) token: Option<Arc<TokenFacts>>,
 }
 
@@ -106,7 +107,8 @@ pub(crate) struct Matter {
     pub(crate) token: Option<Arc<TokenFacts>>,
     pub(crate) bar: Option<Bar>,
     pub(crate) gathered: Gathered,
-    closed: bool,
+    /// Whether the namespace belongs to a disabled user.
+    pub(crate) closed: bool,
 }
 
 impl Matter {
@@ -126,7 +128,7 @@ impl Matter {
     }
 
     /// The answer.
-    fn decide(&self, question: &Question<'_>) -> bool {
+    pub(crate) fn decide(&self, question: &Question<'_>) -> bool {
         match question.object {
             Object::Repository(_) => {
                 question.action.parse::<Action>().is_ok_and(|action| self.case().decide(action))
@@ -141,6 +143,50 @@ impl Matter {
             Object::Unknown => false,
         }
     }
+}
+
+impl Matter {
+    /// Each action that is allowed; `question.action` does not matter.
+    pub(crate) fn actions(&self, question: &Question<'_>) -> Vec<&'static str> {
+        let may = |action: &&'static str| self.decide(&Question { action, ..*question });
+        question.object.actions().into_iter().filter(may).collect()
+    }
+}
+
+impl Object<'_> {
+    /// Every action that there is on things like this, in their order.
+    pub(crate) fn actions(self) -> Vec<&'static str> {
+        match self {
+            Object::Repository(_) => Action::ALL.iter().map(|action| action.as_str()).collect(),
+            Object::Organisation(_) => {
+                OrgAction::ALL.iter().map(|action| action.as_str()).collect()
+            }
+            Object::Unknown => Vec::new(),
+        }
+    }
+}
+
+/// An action by its own word.
+fn known(word: &str) -> Option<&'static str> {
+    let repo = word.parse::<Action>().map(Action::as_str).ok();
+    repo.or_else(|| word.parse::<OrgAction>().map(OrgAction::as_str).ok())
+}
+
+/// What bars a subject from acting at all.
+pub(crate) fn bar_of(
+    quay: &Quay,
+    state: Option<TokenState>,
+    principal: Option<&PrincipalFacts>,
+    owner: Option<&PrincipalFacts>,
+    subject: Subject<'_>,
+) -> Option<Bar> {
+    let fits = |found: &&PrincipalFacts| match subject {
+        Subject::User(name) => &*found.name == name && found.kind != PrincipalKind::Org,
+        Subject::Robot(name) => &*found.name == name && found.kind == PrincipalKind::Robot,
+        Subject::Token(_) => true,
+        Subject::Unknown => false,
+    };
+    may_act(state, principal.filter(fits), owner, |robot| quay.admits_robot(robot)).err()
 }
 
 impl Caller {
@@ -197,16 +243,7 @@ impl App {
         caller: &Caller,
         question: &Question<'_>,
     ) -> Result<Vec<&'static str>, Error> {
-        let matter = self.matter(caller, question).await?;
-        let words: Vec<&'static str> = match question.object {
-            Object::Repository(_) => Action::ALL.iter().map(|action| action.as_str()).collect(),
-            Object::Organisation(_) => {
-                OrgAction::ALL.iter().map(|action| action.as_str()).collect()
-            }
-            Object::Unknown => Vec::new(),
-        };
-        let may = |action: &&'static str| matter.decide(&Question { action, ..*question });
-        Ok(words.into_iter().filter(may).collect())
+        Ok(self.matter(caller, question).await?.actions(question))
     }
 
     /// Counts a decision, and notes it as the settings want.
@@ -219,31 +256,45 @@ impl App {
     ) {
         self.decisions.count(allowed);
         self.note_decision(!allowed, || {
-            let (object_kind, object_name) = match question.object {
-                Object::Repository(name) => ("repository", name),
-                Object::Organisation(name) => ("organization", name),
-                Object::Unknown => ("unknown", ""),
-            };
-            let known = |word: &str| {
-                let repo = word.parse::<Action>().map(Action::as_str).ok();
-                repo.or_else(|| word.parse::<OrgAction>().map(OrgAction::as_str).ok())
-            };
             let asked = vec![known(question.action).unwrap_or("unknown")];
             Decision {
-                at: self.now(),
-                actor: caller.actor(origin),
-                object_kind,
-                object_name: object_name.to_owned(),
-                subject: Some(match question.subject {
-                    Subject::User(name) | Subject::Robot(name) => name.to_owned(),
-                    Subject::Token(id) => format!("token {id}"),
-                    Subject::Unknown => String::new(),
-                }),
                 granted: if allowed { asked.clone() } else { Vec::new() },
                 asked,
                 refused: !allowed,
+                ..self.noted(caller, question, origin)
             }
         });
+    }
+
+    /// Notes a search, if the settings want all; `*` stands for what is looked for.
+    pub(crate) fn record_search(&self, caller: &Caller, question: &Question<'_>, origin: &Origin) {
+        self.note_decision(false, || Decision {
+            asked: vec![known(question.action).unwrap_or("*")],
+            ..self.noted(caller, question, origin)
+        });
+    }
+
+    /// Who asked whom about what.
+    fn noted(&self, caller: &Caller, question: &Question<'_>, origin: &Origin) -> Decision {
+        let (object_kind, object_name) = match question.object {
+            Object::Repository(name) => ("repository", name),
+            Object::Organisation(name) => ("organization", name),
+            Object::Unknown => ("unknown", ""),
+        };
+        Decision {
+            at: self.now(),
+            actor: caller.actor(origin),
+            object_kind,
+            object_name: object_name.to_owned(),
+            subject: Some(match question.subject {
+                Subject::User(name) | Subject::Robot(name) => name.to_owned(),
+                Subject::Token(id) => format!("token {id}"),
+                Subject::Unknown => String::new(),
+            }),
+            asked: Vec::new(),
+            granted: Vec::new(),
+            refused: false,
+        }
     }
 
     /// Checks that `caller` may ask, and gathers what the answer looks at.
@@ -289,15 +340,7 @@ impl App {
             Some(owner) => self.facts.principal(&self.db, owner).await?,
             None => None,
         };
-        let admits = |robot: &str| self.settings.quay.admits_robot(robot);
-        let fits = |found: &PrincipalFacts| match subject {
-            Subject::User(name) => &*found.name == name && found.kind != PrincipalKind::Org,
-            Subject::Robot(name) => &*found.name == name && found.kind == PrincipalKind::Robot,
-            Subject::Token(_) => true,
-            Subject::Unknown => false,
-        };
-        let principal = principal.filter(|found| fits(found));
-        Ok(may_act(state, principal, owner.as_deref(), admits).err())
+        Ok(bar_of(&self.settings.quay, state, principal, owner.as_deref(), subject))
     }
 
     /// Whose question this is.

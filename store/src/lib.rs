@@ -8,6 +8,7 @@ pub mod app_tokens;
 pub mod applications;
 pub mod audit;
 pub mod authorizations;
+pub mod candidates;
 pub mod collection;
 pub mod db;
 pub mod endings;
@@ -61,6 +62,7 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
         ("authorizations", authorizations::ALL),
         ("applications", applications::ALL),
         ("audit", audit::ALL),
+        ("candidates", candidates::ALL),
         ("endings", endings::ALL),
         ("faces", faces::ALL),
         ("feed", feed::ALL),

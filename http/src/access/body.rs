@@ -18,6 +18,13 @@ pub(super) const MOST_EVALUATIONS: usize = 1_000;
 /// Text that borrows from the body, unless it is written with escapes.
 pub(super) struct Text<'a>(Cow<'a, str>);
 
+impl Text<'_> {
+    /// The text.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Borrowing;
@@ -41,7 +48,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 }
 
 /// An object and nothing else: what is derived would also read an array.
-pub(super) struct Strict<T>(T);
+pub(super) struct Strict<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Strict<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -63,12 +70,12 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Strict<T> {
 
 /// Something of which nothing is looked at but that it is an object.
 #[derive(Deserialize)]
-struct Anything {}
+pub(super) struct Anything {}
 
-type Properties = Option<Strict<Anything>>;
+pub(super) type Properties = Option<Strict<Anything>>;
 
 #[derive(Deserialize)]
-struct Entity<'a> {
+pub(super) struct Entity<'a> {
     #[serde(rename = "type", borrow)]
     kind: Option<Text<'a>>,
     #[serde(borrow)]
@@ -78,7 +85,7 @@ struct Entity<'a> {
 }
 
 #[derive(Deserialize)]
-struct Action<'a> {
+pub(super) struct Action<'a> {
     #[serde(borrow)]
     name: Option<Text<'a>>,
     #[serde(rename = "properties")]
@@ -86,7 +93,7 @@ struct Action<'a> {
 }
 
 #[derive(Deserialize)]
-struct Context<'a> {
+pub(super) struct Context<'a> {
     #[serde(borrow)]
     token: Option<Text<'a>>,
     explain: Option<bool>,
@@ -220,8 +227,8 @@ impl<'a> Tuple<'a> {
         let context = context.map(|Strict(context)| context);
         let question = Question {
             subject: subject_of(&subject.ok_or_else(|| missing("subject"))?.0)?,
-            secret: context.and_then(|context| context.token.as_ref()).map(|Text(token)| &**token),
-            action: text(action.ok_or_else(|| missing("action"))?.0.name.as_ref(), "action.name")?,
+            secret: context.and_then(Context::secret),
+            action: action.ok_or_else(|| missing("action"))?.0.named()?,
             object: object_of(&resource.ok_or_else(|| missing("resource"))?.0)?,
         };
         let explain = context.and_then(|context| context.explain).unwrap_or_default();
@@ -229,15 +236,35 @@ impl<'a> Tuple<'a> {
     }
 }
 
-fn missing(field: &'static str) -> Refusal {
+impl Action<'_> {
+    /// Its name, which must be there.
+    pub(super) fn named(&self) -> Result<&str, Refusal> {
+        text(self.name.as_ref(), "action.name")
+    }
+}
+
+impl Context<'_> {
+    /// The secret that was presented.
+    pub(super) fn secret(&self) -> Option<&str> {
+        self.token.as_ref().map(|Text(token)| &**token)
+    }
+}
+
+/// That a field is not there.
+pub(super) fn missing(field: &'static str) -> Refusal {
     Refusal::bad(format!("`{field}` is missing"))
 }
 
-fn text<'a>(field: Option<&'a Text<'a>>, name: &'static str) -> Result<&'a str, Refusal> {
+/// A text that must be there.
+pub(super) fn text<'a>(
+    field: Option<&'a Text<'a>>,
+    name: &'static str,
+) -> Result<&'a str, Refusal> {
     field.map(|Text(text)| &**text).ok_or_else(|| missing(name))
 }
 
-fn subject_of<'a>(entity: &'a Entity<'a>) -> Result<Subject<'a>, Refusal> {
+/// A subject, of whatever type.
+pub(super) fn subject_of<'a>(entity: &'a Entity<'a>) -> Result<Subject<'a>, Refusal> {
     let kind = text(entity.kind.as_ref(), "subject.type")?;
     let id = text(entity.id.as_ref(), "subject.id")?;
     Ok(match kind {
@@ -248,7 +275,8 @@ fn subject_of<'a>(entity: &'a Entity<'a>) -> Result<Subject<'a>, Refusal> {
     })
 }
 
-fn object_of<'a>(entity: &'a Entity<'a>) -> Result<Object<'a>, Refusal> {
+/// An object, of whatever type.
+pub(super) fn object_of<'a>(entity: &'a Entity<'a>) -> Result<Object<'a>, Refusal> {
     let kind = text(entity.kind.as_ref(), "resource.type")?;
     let id = text(entity.id.as_ref(), "resource.id")?;
     Ok(match kind {

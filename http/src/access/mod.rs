@@ -6,12 +6,14 @@
 //!
 //! Source: `contract/standards.md` section 2; `OpenID` AuthZEN, "Authorization API 1.0" and its
 //! certification scenario. Described in `docs/doors/decisions.md`.
-//! Not here: who may ask and what is answered (`claviger_service::questions`).
+//! Not here: who may ask and what is answered (`claviger_service::questions`,
+//! `claviger_service::searches`).
 
 mod body;
 mod evaluation;
 mod gate;
 mod refusal;
+mod search;
 
 use std::sync::Arc;
 
@@ -35,6 +37,9 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const CONFIGURATION: &str = "/.well-known/authzen-configuration";
 const EVALUATION: &str = "/access/v1/evaluation";
 const EVALUATIONS: &str = "/access/v1/evaluations";
+const SUBJECTS: &str = "/access/v1/search/subject";
+const RESOURCES: &str = "/access/v1/search/resource";
+const ACTIONS: &str = "/access/v1/search/action";
 
 /// What the handlers need.
 pub(crate) struct Access {
@@ -55,6 +60,9 @@ fn routes() -> Routes<Arc<Access>> {
     Routes::new("decisions", &["/access/v1", CONFIGURATION])
         .post(EVALUATION, evaluation::one)
         .post(EVALUATIONS, evaluation::many)
+        .post(SUBJECTS, search::subjects)
+        .post(RESOURCES, search::resources)
+        .post(ACTIONS, search::actions)
         .get(CONFIGURATION, discover)
 }
 
@@ -63,6 +71,9 @@ fn configuration(url: &str) -> Bytes {
         "policy_decision_point": url,
         "access_evaluation_endpoint": format!("{url}{EVALUATION}"),
         "access_evaluations_endpoint": format!("{url}{EVALUATIONS}"),
+        "search_subject_endpoint": format!("{url}{SUBJECTS}"),
+        "search_resource_endpoint": format!("{url}{RESOURCES}"),
+        "search_action_endpoint": format!("{url}{ACTIONS}"),
     });
     document.to_string().into()
 }

@@ -99,7 +99,7 @@ impl From<Error> for Refusal {
                 Self::bad_token()
             }
             Error::Denied { .. } => {
-                Self::new(StatusCode::FORBIDDEN, "you may not ask about somebody else here")
+                Self::new(StatusCode::FORBIDDEN, "you may not ask this with this token")
             }
             Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
             Error::Invalid { .. } | Error::Conflict(_) => Self::bad(error.to_string()),

@@ -73,13 +73,14 @@ async fn explain(call: Call, RawQuery(query): RawQuery) -> Result<Response, Prob
 }
 
 /// The parameters of a query, while they are read. What nobody has read when all is done is unknown.
-struct Parameters {
+pub(super) struct Parameters {
     left: Vec<(String, String)>,
     flaws: Vec<Flaw>,
 }
 
 impl Parameters {
-    fn read(query: &str) -> Self {
+    /// Reads a query string.
+    pub(super) fn read(query: &str) -> Self {
         let decoded = |text: &str| {
             percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
         };
@@ -92,7 +93,7 @@ impl Parameters {
     }
 
     /// The value of a parameter, which may be there once.
-    fn take(&mut self, name: &'static str) -> Option<String> {
+    pub(super) fn take(&mut self, name: &'static str) -> Option<String> {
         let at = self.left.iter().position(|(known, _)| known == name)?;
         let value = self.left.remove(at).1;
         if self.left.iter().any(|(known, _)| known == name) {
@@ -102,7 +103,17 @@ impl Parameters {
         Some(value)
     }
 
-    /// The same, which must be there.
+    /// A number that is at least 1.
+    pub(super) fn number(&mut self, name: &'static str) -> Option<u64> {
+        let text = self.take(name)?;
+        let number = text.parse().ok().filter(|number| *number > 0);
+        if number.is_none() {
+            self.flaws.push(Flaw::parameter(name, "must be a number, at least 1"));
+        }
+        number
+    }
+
+    /// A value that must be there.
     fn needed(&mut self, name: &'static str) -> String {
         let value = self.take(name).filter(|value| !value.is_empty());
         if value.is_none() {
@@ -125,7 +136,7 @@ impl Parameters {
     ///
     /// # Errors
     /// 400 with all that is wrong.
-    fn done(mut self) -> Result<(), Problem> {
+    pub(super) fn done(mut self) -> Result<(), Problem> {
         let unknown = self.left.iter().map(|(name, _)| Flaw::parameter(name, "is unknown"));
         self.flaws.extend(unknown);
         if self.flaws.is_empty() { Ok(()) } else { Err(Problem::query(self.flaws)) }

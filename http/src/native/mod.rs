@@ -12,6 +12,7 @@ mod lifetimes;
 mod openapi;
 mod path;
 mod problem;
+mod reach;
 mod tokens;
 mod whoami;
 
@@ -39,6 +40,8 @@ fn routes() -> Routes<Arc<App>> {
         .and(tokens::routes())
         .and(lifetimes::routes())
         .and(decisions::routes())
+        .and(reach::routes())
+
 }
 
 /// The door.

@@ -10,7 +10,10 @@ use claviger_tests::{both, server::Server, visitor::Visitor};
 use http::{Method, Request};
 use serde_json::{Value, json};
 
-use super::{EVALUATION, EVALUATIONS, World, decision, decisions, question};
+use super::{
+    EVALUATION, EVALUATIONS, World, decision, decisions, question,
+    searches::{ACTS, RESOURCES, SUBJECTS},
+};
 
 const R1: &str = "alice/record-1";
 const R2: &str = "alice/record-2";
@@ -203,6 +206,144 @@ both! {
 }
 
 both! {
+    // 4.2.1, 4.2.2, 4.3.1, 4.4.1, 4.4.2
+    async fn searches_find_what_the_scenario_names(engine: Engine) {
+        let world = World::new(engine).await;
+        let (user, repository) = (json!({ "type": "user" }), json!({ "type": "repository" }));
+        let (alice, r1) =
+            (json!({ "type": "user", "id": "alice" }), json!({ "type": "repository", "id": R1 }));
+        let pull = json!({ "name": "pull" });
+        for (path, mut search, expected) in [
+            (
+                SUBJECTS,
+                json!({ "subject": user, "action": pull, "resource": r1 }),
+                json!([{ "type": "user", "id": "alice" }, { "type": "user", "id": "bob" }]),
+            ),
+            (
+                SUBJECTS,
+                // the id of what is looked for is passed over
+                json!({ "subject": { "type": "user", "id": 5 }, "action": pull, "resource": r1 }),
+                json!([{ "type": "user", "id": "alice" }, { "type": "user", "id": "bob" }]),
+            ),
+            (
+                RESOURCES,
+                json!({ "subject": alice, "action": pull, "resource": repository }),
+                json!([{ "type": "repository", "id": R1 }, { "type": "repository", "id": R2 }]),
+            ),
+            (
+                ACTS,
+                json!({ "subject": alice, "resource": r1 }),
+                json!([
+                    { "name": "pull" }, { "name": "push" }, { "name": "delete" },
+                    { "name": "administer" },
+                ]),
+            ),
+        ] {
+            for context in [None, Some(json!({ "time": "2025-06-27T18:03-07:00" }))] {
+                if let Some(context) = context {
+                    search["context"] = context;
+                    search["futureField"] = json!({ "nested": true });
+                }
+                let answer = world.ask(path, &search).await;
+                assert_eq!(answer.status, 200, "{search}: {}", answer.text());
+                assert_eq!(answer.header("content-type"), Some("application/json"));
+                let body = answer.json();
+                assert_eq!(body["results"], expected, "{search}");
+                let count = expected.as_array().map(Vec::len);
+                assert_eq!(body["page"], json!({ "next_token": "", "count": count }));
+            }
+        }
+    }
+}
+
+both! {
+    // 4.5
+    async fn search_is_given_in_pages(engine: Engine) {
+        let world = World::new(engine).await;
+        let mut search = json!({
+            "subject": { "type": "user" }, "action": { "name": "pull" },
+            "resource": { "type": "repository", "id": R1 }, "page": { "limit": 1 },
+        });
+        let mut found = Vec::new();
+        for _ in 0..10 {
+            let body = world.ask(SUBJECTS, &search).await.json();
+            found.extend(body["results"].as_array().expect("results").iter().map(|one| one["id"].clone()));
+            match body["page"]["next_token"].as_str().expect("text") {
+                "" => break,
+                next => search["page"] = json!({ "token": next }),
+            }
+        }
+        found.sort_by_key(ToString::to_string);
+        assert_eq!(found, ["alice", "bob"]);
+    }
+}
+
+both! {
+    // 4.6
+    async fn what_is_unknown_is_found_nowhere(engine: Engine) {
+        let world = World::new(engine).await;
+        let (pull, r1) = (json!({ "name": "pull" }), json!({ "type": "repository", "id": R1 }));
+        let ghost = json!({ "type": "user", "id": "nonexistent-user" });
+        for (path, search) in [
+            (ACTS, json!({ "subject": ghost, "resource": r1 })),
+            (RESOURCES, json!({ "subject": ghost, "action": pull, "resource": { "type": "repository" } })),
+            (SUBJECTS, json!({ "subject": { "type": "spaceship" }, "action": pull, "resource": r1 })),
+            (SUBJECTS, json!({ "subject": { "type": "user" }, "action": { "name": "read" }, "resource": r1 })),
+            (
+                SUBJECTS,
+                json!({ "subject": { "type": "user" }, "action": pull, "resource": { "type": "repository", "id": "a/b" } }),
+            ),
+            (
+                RESOURCES,
+                json!({ "subject": { "type": "user", "id": "alice" }, "action": pull, "resource": { "type": "record" } }),
+            ),
+        ] {
+            let answer = world.ask(path, &search).await;
+            assert_eq!(answer.status, 200, "{search}");
+            assert_eq!(answer.json(), json!({ "page": { "next_token": "", "count": 0 }, "results": [] }), "{search}");
+        }
+    }
+}
+
+both! {
+    // 4.7
+    async fn search_with_something_missing_is_400(engine: Engine) {
+        let world = World::new(engine).await;
+        let (user, alice) = (json!({ "type": "user" }), json!({ "type": "user", "id": "alice" }));
+        let (repository, r1) = (json!({ "type": "repository" }), json!({ "type": "repository", "id": R1 }));
+        let pull = json!({ "name": "pull" });
+        for (path, search) in [
+            (SUBJECTS, json!({ "subject": user, "resource": r1 })),
+            (SUBJECTS, json!({ "subject": user, "action": pull })),
+            (SUBJECTS, json!({ "action": pull, "resource": r1 })),
+            (SUBJECTS, json!({ "subject": {}, "action": pull, "resource": r1 })),
+            (SUBJECTS, json!({ "subject": user, "action": {}, "resource": r1 })),
+            (SUBJECTS, json!({ "subject": user, "action": pull, "resource": repository })),
+            (RESOURCES, json!({ "action": pull, "resource": repository })),
+            (RESOURCES, json!({ "subject": alice, "resource": repository })),
+            (RESOURCES, json!({ "subject": alice, "action": pull })),
+            (RESOURCES, json!({ "subject": user, "action": pull, "resource": repository })),
+            (RESOURCES, json!({ "subject": alice, "action": pull, "resource": {} })),
+            (ACTS, json!({ "subject": alice })),
+            (ACTS, json!({ "resource": r1 })),
+            (ACTS, json!({ "subject": user, "resource": r1 })),
+            (ACTS, json!({ "subject": alice, "resource": repository })),
+            (ACTS, json!({ "subject": alice, "resource": r1, "page": 5 })),
+            (ACTS, json!({ "subject": alice, "resource": r1, "page": { "limit": 0 } })),
+            (ACTS, json!({ "subject": alice, "resource": r1, "page": { "limit": -1 } })),
+            (ACTS, json!({ "subject": alice, "resource": r1, "page": { "limit": "5" } })),
+            (ACTS, json!({ "subject": alice, "resource": r1, "page": { "token": 5 } })),
+            (ACTS, json!({ "subject": alice, "resource": r1, "page": { "token": "x" } })),
+            (ACTS, json!([])),
+        ] {
+            let answer = world.ask(path, &search).await;
+            assert_eq!(answer.status, 400, "{path} {search}: {}", answer.text());
+            assert_eq!(answer.json()["error"]["status"], 400);
+        }
+    }
+}
+
+both! {
     // 6; V7: nothing is built from what a client says of us
     async fn discovery_names_the_endpoints_by_the_public_url(engine: Engine) {
         let settings =
@@ -223,6 +364,9 @@ both! {
             for (key, path) in [
                 ("access_evaluation_endpoint", EVALUATION),
                 ("access_evaluations_endpoint", EVALUATIONS),
+                ("search_subject_endpoint", SUBJECTS),
+                ("search_resource_endpoint", RESOURCES),
+                ("search_action_endpoint", ACTS),
             ] {
                 assert_eq!(body[key], format!("https://pdp.example.com{path}"));
             }

@@ -1,7 +1,10 @@
 //! The decisions door, as somebody who asks meets it.
 
+mod asking;
 mod certification;
 mod evaluations;
+mod reach;
+mod searches;
 mod who;
 
 use claviger_domain::id::PrincipalId;

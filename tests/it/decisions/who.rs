@@ -73,7 +73,7 @@ both! {
 }
 
 /// An OAuth token of `name` with a scope.
-async fn oauth(world: &World, name: &str, scope: QuayScope) -> String {
+pub(super) async fn oauth(world: &World, name: &str, scope: QuayScope) -> String {
     let admin = Visitor::sign_in(&world.app, "admin", "password").await;
     let org = json!({ "name": "acme", "email": "acme@example.com" });
     admin.post("/api/v1/organization/", org).await;

@@ -192,6 +192,24 @@ async fn a_method_that_no_route_has_is_refused_with_those_it_has() {
     }
 }
 
+/// V7: nothing is built from what a client says of us, documents of discovery least of all.
+#[tokio::test]
+async fn host_header_never_appears_in_an_answer() {
+    let (app, secrets) = TestApp::seeded(Engine::Sqlite, test_settings()).await;
+    let cast = Cast::assemble(&app, &secrets).await;
+    for route in routes().await {
+        let mut nobody = treatments::misnamed(&route, &cast, "evil.test");
+        nobody.headers_mut().remove("authorization");
+        nobody.headers_mut().remove("cookie");
+        for request in [nobody, treatments::misnamed(&route, &cast, "evil.test")] {
+            let answer = app.send(request).await;
+            let headers = format!("{:?}", answer.headers);
+            assert!(!answer.text().contains("evil.test"), "{route:?}: {}", answer.text());
+            assert!(!headers.contains("evil.test"), "{route:?}: {headers}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_path_that_nobody_has_is_refused_in_the_words_of_its_door() {
     let (app, _) = TestApp::seeded(Engine::Sqlite, test_settings()).await;

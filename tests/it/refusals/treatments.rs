@@ -250,6 +250,17 @@ fn with_fields(route: &RouteLine, show: Show<'_>, path: &str, fields: &Value) ->
     }
 }
 
+/// The owner, who says that we are somebody else.
+pub(super) fn misnamed(route: &RouteLine, cast: &Cast, host: &str) -> Request<Vec<u8>> {
+    let mut request = good(route, |request| cast.owner.at(request, route.door));
+    let headers = request.headers_mut();
+    headers.insert("host", host.parse().expect("a header"));
+    headers.insert("x-forwarded-host", host.parse().expect("a header"));
+    headers.insert("x-forwarded-server", host.parse().expect("a header"));
+    headers.insert("forwarded", format!("host={host};proto=https").parse().expect("a header"));
+    request
+}
+
 fn wrong_credentials(route: &RouteLine, cast: &Cast) -> Vec<Request<Vec<u8>>> {
     // the last character belongs to the checksum, the one before the last six to the MAC
     let mut damaged = cast.oauth_token.clone();
