@@ -154,7 +154,8 @@ pub(crate) struct CreateToken {
     /// What to call it
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) name: TokenTitle,
-    /// What it may do at most, words with blanks between (oauth, authorization)
+    /// What it may do at most, words with blanks between (oauth, authorization); `decide`, to ask
+    /// decisions about anyone and nothing else (app, robot)
     #[arg(long)]
     pub(crate) scope: Option<String>,
     /// How long it lives, such as 90d

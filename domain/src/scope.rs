@@ -104,6 +104,11 @@ impl Scopes {
         Self { all: All::Registry, caps: Caps::REGISTRY }
     }
 
+    /// The one scope of a token with which decisions are asked for, and nothing else is done.
+    pub fn decide() -> Self {
+        Self::new([Scope { dialect: Dialect::Native, word: Self::DECIDE.into() }])
+    }
+
     /// The scopes of an api token. One that its owner or the program made opens the registry too;
     /// `lent` is one that somebody else made for him: it opens the Astra door alone.
     pub fn api(lent: bool) -> Self {

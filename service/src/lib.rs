@@ -15,6 +15,7 @@ pub mod caller;
 pub mod collection;
 pub mod credentials;
 pub mod cursor;
+pub mod deciders;
 pub mod decisions;
 pub mod entities;
 pub mod explain;

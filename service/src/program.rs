@@ -27,7 +27,7 @@ use claviger_store::{
 use crate::{
     app::App,
     authorizations::{self, Life},
-    lifetimes,
+    deciders, lifetimes,
     names::Claim,
     oauth_token,
     passwords::Password,
@@ -53,6 +53,11 @@ pub enum Mint {
     Api,
     /// A further token of a robot; those that it has stay good.
     Robot,
+    /// An app token of a user, with which decisions about anyone are asked and nothing else is done.
+    /// It makes him a decider, and is not shown again.
+    Decider,
+    /// The same of a robot.
+    RobotDecider,
     /// A token that `docker` keeps in the place of a password, for the first registry service.
     Refresh,
 }
@@ -61,11 +66,11 @@ impl Mint {
     /// What the token is.
     pub const fn kind(&self) -> TokenKind {
         match self {
-            Self::App => TokenKind::App,
+            Self::App | Self::Decider => TokenKind::App,
             Self::Oauth { .. } => TokenKind::Oauth,
             Self::Authorization(_) => TokenKind::Authorization,
             Self::Api => TokenKind::Api,
-            Self::Robot => TokenKind::Robot,
+            Self::Robot | Self::RobotDecider => TokenKind::Robot,
             Self::Refresh => TokenKind::Refresh,
         }
     }
@@ -177,18 +182,26 @@ impl App {
         actor: Actor,
     ) -> Result<TokenSecret, Error> {
         let (secret, minted) = self.keys.mint(wish.mint.kind(), self.chance())?;
-        let kept = NewSecret::from(minted);
+        let mut kept = NewSecret::from(minted);
+        if matches!(wish.mint, Mint::Decider | Mint::RobotDecider) {
+            // no door shows it again
+            kept.selector = None;
+        }
         let (id, now) = (TokenId::random(self.chance()), self.now());
         let end = self.program_token_end(&wish, now);
         let service = self.settings.registry.services.first().cloned().unwrap_or_default();
         self.db
             .write(move |tx| {
                 let owner = owner(tx, &wish)?;
+                if matches!(wish.mint, Mint::Decider | Mint::RobotDecider) {
+                    deciders::made(tx, &owner, &actor, now)?;
+                }
                 let scopes = match &wish.mint {
                     Mint::Oauth { scopes, .. } => Scopes::quay(scopes.iter().copied()),
                     Mint::Authorization(scopes) => scopes.scopes(),
                     Mint::Api => Scopes::api(false),
                     Mint::App | Mint::Robot | Mint::Refresh => Scopes::registry(),
+                    Mint::Decider | Mint::RobotDecider => Scopes::decide(),
                 };
                 let token = NewToken {
                     id,
@@ -222,12 +235,12 @@ impl App {
                 let life = wish.life.map_or(Life::Usual, |life| Life::Seconds(life.as_secs()));
                 return self.settings.openshift.scope_timeouts.wish(scopes, life, now);
             }
-            Mint::App => {
+            Mint::App | Mint::Decider => {
                 let life = self.settings.quay.app_specific_token_expiration;
                 Wish::usual(life.map(|life| now.plus(life)))
             }
             Mint::Oauth { .. } => oauth_token::usual(now),
-            Mint::Api | Mint::Robot => Wish::default(),
+            Mint::Api | Mint::Robot | Mint::RobotDecider => Wish::default(),
             Mint::Refresh => {
                 let longest = Some(now.plus_ms(REFRESH_LIFE_MS));
                 Wish::usual(longest).within(longest)
@@ -240,10 +253,13 @@ impl App {
 /// Whom the token is for.
 fn owner(q: &mut dyn Query, wish: &ProgramToken) -> Result<Principal, Error> {
     let (kind, what) = match wish.mint {
-        Mint::Robot => (PrincipalKind::Robot, "robot"),
-        Mint::App | Mint::Oauth { .. } | Mint::Authorization(_) | Mint::Api | Mint::Refresh => {
-            (PrincipalKind::User, "user")
-        }
+        Mint::Robot | Mint::RobotDecider => (PrincipalKind::Robot, "robot"),
+        Mint::App
+        | Mint::Oauth { .. }
+        | Mint::Authorization(_)
+        | Mint::Api
+        | Mint::Decider
+        | Mint::Refresh => (PrincipalKind::User, "user"),
     };
     let found = principals::find_by_name(q, &wish.user)?.filter(|found| found.kind == kind);
     let found = found.ok_or(Error::NotFound(what))?;
@@ -276,10 +292,10 @@ fn insert(
             let note = Some(token.name.as_str()).filter(|name| !name.is_empty());
             return authorizations::issue(tx, actor, &token, kept, scopes, note);
         }
-        Mint::App => ("create_app_specific_token", token.principal_name.clone()),
+        Mint::App | Mint::Decider => ("create_app_specific_token", token.principal_name.clone()),
         Mint::Api => ("create_api_token", token.principal_name.clone()),
         Mint::Refresh => ("create_refresh_token", token.principal_name.clone()),
-        Mint::Robot => {
+        Mint::Robot | Mint::RobotDecider => {
             let namespace = token.principal_name.split_once('+').map_or("", |(home, _)| home);
             ("create_robot_token", namespace.to_owned())
         }

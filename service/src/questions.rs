@@ -197,8 +197,10 @@ impl Caller {
             Credential::Token { kind: TokenKind::Oauth, .. } => false,
             _ => self.caps.meet(Caps::REGISTRY) == Caps::REGISTRY,
         };
-        let decider = self.caps.decide && self.principal.decider;
-        self.standing.superuser && (unscoped || self.caps.decide) || decider
+        // what may be asked about others is a matter of the token: a session of a decider is his own
+        let token = matches!(self.credential, Credential::Token { .. });
+        let decides = token && self.caps.decide;
+        self.standing.superuser && (unscoped || decides) || self.principal.decider && decides
     }
 
     /// Checks that the credential may ask for decisions at all.

@@ -129,8 +129,8 @@ impl App {
         asked: impl Serialize,
         paging: Paging<'_>,
     ) -> Result<Turn, Error> {
-        let asker = caller.principal.id.to_string();
-        self.turn(&("reach", asker, asked), paging, false).map_err(|wrong| match wrong {
+        let whose = caller.principal.id.to_string();
+        self.turn(&("reach", whose, asked), paging, false).map_err(|wrong| match wrong {
             Wrong::Token => Error::invalid("continue", "is not one that this list gave"),
             Wrong::Limit | Wrong::OtherLimit => Error::invalid("limit", "must be at least 1"),
         })

@@ -268,9 +268,9 @@ impl App {
             _ => owned(question.subject),
         };
         let Kept { action, kind, name } = Kept::of(question);
-        let asker = caller.principal.id.to_string();
+        let whose = caller.principal.id.to_string();
         let asked = (subject, named as u8, action, name, kind as u8, question.secret);
-        self.turn(&(search, asker, asked), paging, true).map_err(refused)
+        self.turn(&(search, whose, asked), paging, true).map_err(refused)
     }
 
     /// The one subject to whom a secret that was presented belongs, if he may.

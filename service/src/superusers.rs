@@ -33,6 +33,13 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Superuser(FreshUser);
 
+impl Superuser {
+    /// The superuser.
+    pub(crate) fn caller(&self) -> &Caller {
+        self.0.caller()
+    }
+}
+
 /// The proof that somebody is calling who may see every user and organisation; made by
 /// [`App::permit_overseer`] alone.
 #[derive(Clone, Debug)]

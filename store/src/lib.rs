@@ -11,6 +11,7 @@ pub mod authorizations;
 pub mod candidates;
 pub mod collection;
 pub mod db;
+pub mod deciders;
 pub mod endings;
 pub mod faces;
 pub mod feed;
@@ -63,6 +64,7 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
         ("applications", applications::ALL),
         ("audit", audit::ALL),
         ("candidates", candidates::ALL),
+        ("deciders", deciders::ALL),
         ("endings", endings::ALL),
         ("faces", faces::ALL),
         ("feed", feed::ALL),

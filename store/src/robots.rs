@@ -55,6 +55,8 @@ statements! {
             JOIN token t ON t.principal_id = p.id JOIN secret s ON s.token_id = t.id
          WHERE p.owner_id = $1 AND t.kind = 'robot' AND t.revoked_at IS NULL
             AND (t.expires_at IS NULL OR t.expires_at > $2) AND s.valid_until IS NULL
+            AND EXISTS (SELECT 1 FROM token_scope c WHERE c.token_id = t.id
+                AND c.dialect = 'native' AND c.word = 'registry')
          ORDER BY t.seq"
     );
     TEAMS = Stmt::same(
@@ -107,7 +109,7 @@ pub fn of(q: &mut dyn Query, owner: &PrincipalId, limit: i64) -> Result<Vec<Robo
 }
 
 /// What the secrets of the live tokens of a namespace's robots are rebuilt from, with the robot;
-/// the newest of each robot last.
+/// the newest of each robot last. One that does not open the registry is none of its secrets there.
 ///
 /// # Errors
 /// For trouble with the database.

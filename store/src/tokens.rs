@@ -197,6 +197,8 @@ statements! {
          FROM token t JOIN secret s ON s.token_id = t.id
          WHERE t.principal_id = $1 AND t.kind = $2 AND t.revoked_at IS NULL
             AND (t.expires_at IS NULL OR t.expires_at > $3) AND s.valid_until IS NULL
+            AND EXISTS (SELECT 1 FROM token_scope c WHERE c.token_id = t.id
+                AND c.dialect = 'native' AND c.word = 'registry')
          ORDER BY t.seq DESC"
     );
     USED_TOKEN = Stmt::same(
@@ -433,7 +435,8 @@ pub(crate) fn revoke_by(
     Ok(!ended.is_empty())
 }
 
-/// What the secrets of a principal's live tokens of one kind are rebuilt from, the newest first.
+/// What the secrets of a principal's live tokens of one kind that open the registry are rebuilt
+/// from, the newest first.
 ///
 /// # Errors
 /// For trouble with the database.

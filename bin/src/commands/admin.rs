@@ -7,7 +7,7 @@ use claviger_domain::{
     account::ItemName,
     id::AccountId,
     name::{Namespace, TokenTitle},
-    scope::{QuayScope, openshift::OpenshiftScope},
+    scope::{QuayScope, Scopes, openshift::OpenshiftScope},
 };
 use claviger_service::{
     App,
@@ -114,6 +114,19 @@ fn api_name(given: &TokenTitle) -> Result<TokenTitle, Failure> {
 /// What the flags say about the token; flags of another kind are refused, because they would say
 /// something that does not hold.
 fn mint(kind: TokenKind, scope: Option<&str>, client: Option<String>) -> Result<Mint, Failure> {
+    if let Some(scope) = scope
+        && matches!(kind, TokenKind::App | TokenKind::Robot)
+        && client.is_none()
+    {
+        return match (scope.trim(), kind) {
+            (Scopes::DECIDE, TokenKind::App) => Ok(Mint::Decider),
+            (Scopes::DECIDE, _) => Ok(Mint::RobotDecider),
+            _ => Err(Failure::usage(
+                "--scope: an app or robot token has all that its holder may do in the registry, \
+                 or the one scope `decide`",
+            )),
+        };
+    }
     let mint = match kind {
         TokenKind::App => Mint::App,
         TokenKind::Robot => Mint::Robot,
@@ -139,11 +152,13 @@ fn mint(kind: TokenKind, scope: Option<&str>, client: Option<String>) -> Result<
         }
         TokenKind::Api => Mint::Api,
     };
-    let flag = if scope.is_some() { "--scope" } else { "--client" };
-    if scope.is_some() || client.is_some() {
-        return Err(Failure::usage(format!("{flag} is for tokens of the kind oauth")));
+    match (scope, client) {
+        (None, None) => Ok(mint),
+        (_, Some(_)) => Err(Failure::usage("--client is for tokens of the kind oauth")),
+        (Some(_), None) => Err(Failure::usage(
+            "--scope is for tokens of the kinds oauth, authorization, app and robot",
+        )),
     }
-    Ok(mint)
 }
 
 fn scopes(words: &str) -> Result<Vec<QuayScope>, Failure> {

@@ -75,6 +75,12 @@ fn token_is_printed_and_opens_the_registry_door() {
     let session =
         token(&folder, &["--user", "admin", "--kind", "authorization", "--scope", "session"]);
     assert!(session.starts_with("clvz_") && server.admits("admin", &session), "{session}");
+    let decides = ["--user", "admin", "--kind", "app", "--scope", "decide"];
+    let decides = token(&folder, &decides);
+    let asked = r#"{"subject":{"type":"user","id":"nobody"},"action":{"name":"pull"},
+        "resource":{"type":"repository","id":"acme/api"}}"#;
+    assert!(decides.starts_with("clva_"), "{decides}");
+    assert_eq!(server.post("/access/v1/evaluation", &decides, asked).0, 200);
     let kind = |user: &str, kind: &str| {
         folder.run(&["admin", "create-token", "--user", user, "--kind", kind]).refusal()
     };

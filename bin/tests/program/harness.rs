@@ -173,13 +173,27 @@ impl Server {
 
     /// The status and the body of a GET.
     pub(crate) fn get(&self, path: &str, credentials: Option<(&str, &str)>) -> (u16, String) {
-        let mut stream = TcpStream::connect(self.address()).unwrap();
         let basic = credentials.map_or_else(String::new, |(user, password)| {
             let encoded = STANDARD.encode(format!("{user}:{password}"));
             format!("Authorization: Basic {encoded}\r\n")
         });
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n{basic}Connection: close\r\n\r\n")
-            .unwrap();
+        self.exchange(&format!(
+            "GET {path} HTTP/1.1\r\nHost: x\r\n{basic}Connection: close\r\n\r\n"
+        ))
+    }
+
+    /// Posts JSON with a bearer token; the status and the body.
+    pub(crate) fn post(&self, path: &str, token: &str, body: &str) -> (u16, String) {
+        self.exchange(&format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        ))
+    }
+
+    fn exchange(&self, request: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.address()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let status = answer.split(' ').nth(1).unwrap().parse().unwrap();

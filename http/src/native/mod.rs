@@ -4,6 +4,7 @@
 //! Who gets in: [`gate`]. Described in `docs/doors/native.md`, and for programs by [`openapi`].
 
 mod body;
+mod deciders;
 mod decisions;
 mod etag;
 mod gate;
@@ -41,7 +42,7 @@ fn routes() -> Routes<Arc<App>> {
         .and(lifetimes::routes())
         .and(decisions::routes())
         .and(reach::routes())
-
+        .and(deciders::routes())
 }
 
 /// The door.

@@ -33,6 +33,9 @@ const PARTS: &[&str] = &[
     include_str!("openapi/tokens.json"),
     include_str!("openapi/lifetimes.json"),
     include_str!("openapi/decisions.json"),
+    include_str!("openapi/searches.json"),
+    include_str!("openapi/reach.json"),
+    include_str!("openapi/deciders.json"),
 ];
 
 /// The lists, and what the schema of their filters is called.

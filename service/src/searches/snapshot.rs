@@ -95,10 +95,8 @@ impl<'a> Snapshot<'a> {
     /// The repository of this name, if there is one.
     pub(crate) fn repository(&mut self, name: &str) -> Result<Thing, Error> {
         // what can be no name is not handed to the store
-        let acl = match RepoName::is_one(name) {
-            true => repositories::acl(self.q, name)?.map(Arc::new),
-            false => None,
-        };
+        let known = RepoName::is_one(name);
+        let acl = if known { repositories::acl(self.q, name)?.map(Arc::new) } else { None };
         Ok(Thing { namespace: acl.as_ref().map(|acl| acl.namespace), acl })
     }
 

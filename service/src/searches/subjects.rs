@@ -212,14 +212,14 @@ impl<R> Filling<R> {
         Ok(Some(Place::behind(0, after)))
     }
 
-    /// The same for one principal; `None` when it is through.
+    /// The same for one principal; inside him, where it goes on.
     fn tokens_of<'a>(
         &mut self,
         snapshot: &mut Snapshot<'a>,
         id: PrincipalId,
         mut after: Option<(TokenKind, i64)>,
         judge: &mut impl FnMut(&mut Snapshot<'a>, &Person) -> Result<Option<R>, Error>,
-    ) -> Result<Option<Option<(TokenKind, i64)>>, Error> {
+    ) -> Result<Option<(String, i64)>, Error> {
         let Some(facts) = snapshot.principal(&id)? else { return Ok(None) };
         loop {
             let at_once = self.at_once();
@@ -227,7 +227,8 @@ impl<R> Filling<R> {
             let full = i64::try_from(read.len()).is_ok_and(|len| len >= at_once);
             for passed in read {
                 if !self.takes_one() {
-                    return Ok(Some(after));
+                    let begun = after.map(|(kind, seq)| (kind.to_string(), seq));
+                    return Ok(Some(begun.unwrap_or_default()));
                 }
                 after = Some(passed.place);
                 if !is_over(&passed, snapshot)
@@ -250,8 +251,7 @@ fn is_over(token: &PassedToken, snapshot: &Snapshot<'_>) -> bool {
     token.revoked_at.is_some() || token.expires_at.is_some_and(|end| snapshot.now() >= end)
 }
 
-/// Behind a token of the principal `key`, or at the first of them.
-fn within(key: String, end: Option<(TokenKind, i64)>) -> Place {
-    let inside = end.map_or((String::new(), 0), |(kind, seq)| (kind.to_string(), seq));
+/// Behind a token of the principal `key`; without a kind, at the first of them.
+fn within(key: String, inside: (String, i64)) -> Place {
     Place { set: 0, after: key, inside: Some(inside) }
 }

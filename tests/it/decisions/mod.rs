@@ -2,6 +2,7 @@
 
 mod asking;
 mod certification;
+mod deciders;
 mod evaluations;
 mod reach;
 mod searches;
