@@ -136,7 +136,7 @@ impl Process {
     fn ticks(&self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0)).expect("it runs");
         let (_, fields) = stat.rsplit_once(')').expect("fields");
-        let mut times = fields.split_whitespace().skip(11).map(|time| time.parse::<u64>());
+        let mut times = fields.split_whitespace().skip(11).map(str::parse::<u64>);
         let mut next = || times.next().expect("a field").expect("a number");
         next() + next()
     }

@@ -247,7 +247,7 @@ async fn people(engine: Engine, people: usize) {
     for number in 0..people {
         let name = format!("bob{number}");
         let mut person = Person::new(&program, folder.path(), &store, &admin, name).await;
-        *crowd.probes.write().expect("whole") = person.probes.clone();
+        crowd.probes.write().expect("whole").clone_from(&person.probes);
         scene.ends(&mut person, number % 2 == 1).await;
     }
     crowd.over.store(true, Ordering::Relaxed);
