@@ -11,11 +11,13 @@ use std::{
     collections::BTreeMap,
     fmt, fs,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
 use claviger_domain::name::Namespace;
+use claviger_http::trace::Endpoint;
 use claviger_service::{Settings, forward::SharedSecret};
 use claviger_store::PostgresAddress;
 use zeroize::Zeroizing;
@@ -35,6 +37,8 @@ pub(crate) struct Config {
     tls_key: Option<PathBuf>,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: LogLevel,
+    tracing_endpoint: Option<Endpoint>,
+    tracing_one_in: NonZeroU32,
     forward_secret_file: Option<PathBuf>,
     forward_preset: Option<Preset>,
     pub(crate) settings: Settings,
@@ -187,6 +191,8 @@ impl Default for Config {
             tls_key: None,
             log_format: LogFormat::Text,
             log_level: LogLevel::Info,
+            tracing_endpoint: None,
+            tracing_one_in: NonZeroU32::MIN,
             forward_secret_file: None,
             forward_preset: None,
             settings: Settings::default(),
@@ -342,6 +348,11 @@ impl Config {
             return Err(self.complain("quay.library_namespace", &problem.to_string()));
         }
         Ok(())
+    }
+
+    /// Where requests are told of, and of how many traces one.
+    pub(crate) fn traces(&self) -> Option<(Endpoint, NonZeroU32)> {
+        Some((self.tracing_endpoint.clone()?, self.tracing_one_in))
     }
 
     /// What clients call the server, as far as it can be known before it listens.

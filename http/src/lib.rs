@@ -27,6 +27,7 @@ pub mod registry;
 pub mod routes;
 pub mod server;
 mod told;
+pub mod trace;
 
 pub use origin::Visit;
 pub use porch::Porch;

@@ -6,7 +6,11 @@ use std::{error::Error as StdError, fmt::Write as _, sync::Arc, time::Instant};
 use claviger_domain::{BadCredential, Error};
 use http::{Method, StatusCode};
 
-use crate::{Visit, metrics::RouteStats};
+use crate::{
+    Visit,
+    metrics::RouteStats,
+    trace::{Context, Done, Tracer},
+};
 
 /// What went wrong, for the log line. A door puts it into the extensions of its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +78,8 @@ pub(crate) struct Line {
     pub(crate) route: Arc<str>,
     pub(crate) stats: Arc<RouteStats>,
     pub(crate) started: Instant,
+    /// The span that tells of it, if one does.
+    pub(crate) traced: Option<(Arc<Tracer>, Context)>,
     pub(crate) ended: Option<(StatusCode, Option<Cause>)>,
 }
 
@@ -88,6 +94,13 @@ impl Drop for Line {
         };
         self.stats.record(status, took);
         let request = self.visit.request_id();
+        if let Some((tracer, context)) = self.traced.take() {
+            let (door, route, method) = (self.door, &self.route, &self.method);
+            tracer.end(
+                context,
+                Done { door, route, method, status, request: request.as_str(), took },
+            );
+        }
         let address = self.visit.address().map(tracing::field::display);
         let principal = self.visit.principal().map(tracing::field::display);
         macro_rules! line {

@@ -14,6 +14,8 @@ use std::{
 
 use claviger_service::histogram::{Histogram, Seen};
 
+use crate::trace::Tracer;
+
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// What was counted for one route.
@@ -52,9 +54,20 @@ pub struct Metrics {
     routes: Mutex<Vec<Route>>,
     sources: Mutex<Vec<Source>>,
     connections: AtomicU64,
+    tracer: Option<Arc<Tracer>>,
 }
 
 impl Metrics {
+    /// Metrics of requests that `tracer` is told of, too.
+    pub fn traced(tracer: Arc<Tracer>) -> Self {
+        Self { tracer: Some(tracer), ..Self::default() }
+    }
+
+    /// Who is told of each request.
+    pub(crate) fn tracer(&self) -> Option<&Arc<Tracer>> {
+        self.tracer.as_ref()
+    }
+
     /// Adds what `source` writes, in the same format, to each answer.
     pub fn add_source(&self, source: impl Fn(&mut String) + Send + Sync + 'static) {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(source));
@@ -108,6 +121,17 @@ impl Metrics {
         }
         let open = [("", self.connections.load(Relaxed))];
         number(out, "claviger_http_connections", "gauge", "Open connections.", &open);
+        if let Some(tracer) = &self.tracer {
+            let [sent, dropped, failed] = tracer.counts();
+            let name = "claviger_trace_spans_total";
+            let help = "Spans that the collector took, that had no room, that it did not take.";
+            let each = [
+                ("{outcome=\"sent\"}", sent),
+                ("{outcome=\"dropped\"}", dropped),
+                ("{outcome=\"failed\"}", failed),
+            ];
+            number(out, name, "counter", help, &each);
+        }
         for source in &*self.sources.lock().unwrap_or_else(PoisonError::into_inner) {
             source(out);
         }

@@ -116,6 +116,10 @@ impl Entry {
             route,
             stats,
             started: Instant::now(),
+            traced: porch
+                .metrics
+                .tracer()
+                .and_then(|tracer| Some((Arc::clone(tracer), tracer.begin(request.headers())?))),
             ended: None,
         };
         request.extensions_mut().insert(visit.clone());

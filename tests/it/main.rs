@@ -28,5 +28,7 @@ mod still;
 mod store;
 mod story;
 mod superusers;
+mod timing;
+mod traces;
 mod under_load;
 mod users;

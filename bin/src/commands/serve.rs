@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    num::NonZeroU32,
     sync::Arc,
     time::Duration,
 };
@@ -12,6 +13,7 @@ use claviger_http::{
     Site, doors,
     metrics::Metrics,
     server::{self, Limits, Tls},
+    trace::{self, Endpoint, Tracer},
 };
 use claviger_service::settings::MetricsListen;
 use tokio::{runtime, sync::oneshot, task::JoinSet, time};
@@ -19,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     cli::ServeArgs,
-    clock::GatheredChance,
+    clock::{GatheredChance, SystemClock},
     commands::Failure,
     config::Config,
     desk::{self, Desk, chain},
@@ -68,12 +70,13 @@ pub(super) fn run(args: &ServeArgs) -> Result<(), Failure> {
     if let Err(error) = server::raise_open_files() {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
+    let traces = config.traces();
     let runtime = runtime::Builder::new_multi_thread().enable_all().build();
     runtime?.block_on(async {
         let _lock = desk::lock(&config)?;
         let stop = Stop::on_signals()?;
         let desk = desk::open(config).await?;
-        let outcome = work(&desk, front, stop).await;
+        let outcome = work(&desk, front, traces, stop).await;
         // the writer finishes what waits; a thread may block here, the runtime has nothing left
         desk.app.close();
         outcome
@@ -113,10 +116,24 @@ fn bind(config: &Config, key: &'static str, address: SocketAddr) -> Result<TcpLi
 }
 
 /// Serves and does the work in the background, until it is time to stop.
-async fn work(desk: &Desk, front: Front, stop: Stop) -> Result<(), Failure> {
-    let metrics = Arc::<Metrics>::default();
-    // requests are named by it, and nothing else
+async fn work(
+    desk: &Desk,
+    front: Front,
+    traces: Option<(Endpoint, NonZeroU32)>,
+    stop: Stop,
+) -> Result<(), Failure> {
+    // requests and spans are named by it, and nothing else
     let chance: Arc<dyn Chance> = Arc::new(GatheredChance::new());
+    let (metrics, exporter) = match traces {
+        None => (Arc::<Metrics>::default(), None),
+        Some((endpoint, one_in)) => {
+            let (tracer, spans) = Tracer::new(Arc::new(SystemClock), Arc::clone(&chance), one_in);
+            let (end, ended) = oneshot::channel::<()>();
+            let wished = async { drop(ended.await) };
+            let work = trace::export(endpoint, Arc::clone(&tracer), spans, wished);
+            (Arc::new(Metrics::traced(tracer)), Some((end, tokio::spawn(work))))
+        }
+    };
     let site = doors::site(&desk.app, Arc::clone(&chance), &metrics);
     let tls = front.certificate.as_ref().map(acceptor).transpose()?;
     let mut servers = JoinSet::new();
@@ -145,6 +162,10 @@ async fn work(desk: &Desk, front: Front, stop: Stop) -> Result<(), Failure> {
     eprintln!("listening on {}", front.origin);
     servers.join_all().await;
     chores.shutdown().await;
+    if let Some((end, exporter)) = exporter {
+        drop(end);
+        exporter.await.map_err(|error| Failure::refused(error.to_string()))?;
+    }
     desk.app.flush_activity().await?;
     desk.app.flush_decisions().await?;
     let _ = leave.send(());

@@ -57,6 +57,16 @@ pub(super) fn keys(config: &mut Config) -> Vec<Key<'_>> {
         "`loopback`: /metrics beside the doors, for this machine; or an address of its own",
         &mut config.settings.metrics.listen,
     );
+    key(
+        "tracing.endpoint",
+        "a collector (OTLP over HTTP) that is told of requests, such as `http://127.0.0.1:4318`",
+        &mut config.tracing_endpoint,
+    );
+    key(
+        "tracing.one_in",
+        "of so many traces that begin here it is told one; of those of a client, as that says",
+        &mut config.tracing_one_in,
+    );
 
     let registry = &mut config.settings.registry;
     key("registry.service", "what the registry calls itself: `aud`", &mut registry.services);

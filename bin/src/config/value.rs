@@ -1,6 +1,6 @@
 //! How one setting is written: in the TOML file, in the environment, on the command line.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
 
 use claviger_domain::{
     duration,
@@ -98,6 +98,24 @@ impl Value for usize {
     }
 }
 
+/// A number of things.
+impl Value for NonZeroU32 {
+    fn set(&mut self, given: Given) -> Result<(), String> {
+        *self = match given {
+            Given::Toml(toml::Value::Integer(number)) => u32::try_from(number).ok(),
+            Given::Text(text) => parse_digits(text.trim()),
+            Given::Toml(_) => None,
+        }
+        .and_then(Self::new)
+        .ok_or("must be a whole number, 1 or more")?;
+        Ok(())
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
 const SIZES: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
 fn parse_size(text: &str) -> Option<usize> {
@@ -166,6 +184,7 @@ optional_text! {
     String: Clone::clone,
     PathBuf: |path| path.display().to_string(),
     super::PublicUrl: ToString::to_string,
+    super::Endpoint: ToString::to_string,
     SocketAddr: ToString::to_string,
     super::route::Preset: |_| "registry".to_owned(),
 }
