@@ -43,6 +43,16 @@ enum Slow {
 impl Slow {
     const ALL: [Self; 3] = [Self::Head, Self::Body, Self::Reader];
 
+    /// How the one with this number is slow. Few are readers: each asks for hundreds of answers
+    /// before it is a slow one.
+    const fn of(number: usize) -> Self {
+        match number % 20 {
+            0 => Self::Reader,
+            1..=9 => Self::Body,
+            _ => Self::Head,
+        }
+    }
+
     const fn begins(self) -> &'static [u8] {
         match self {
             Self::Head => b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-long: ",
@@ -122,10 +132,12 @@ impl Process {
 
     /// Waits until it has nothing to do but to wait.
     async fn rest(&self) {
+        let mut calm = 0;
         for _ in 0..200 {
             let before = self.ticks();
-            sleep(SECOND / 2).await;
-            if self.ticks() - before < 10 {
+            sleep(SECOND / 4).await;
+            calm = if self.ticks() - before < 5 { calm + 1 } else { 0 };
+            if calm == 3 {
                 return;
             }
         }
@@ -252,7 +264,7 @@ async fn crowded(plan: Plan) {
             idling.spawn(idle(address, Arc::clone(&open)));
         }
         for number in 0..plan.slow {
-            let kind = Slow::ALL[number % Slow::ALL.len()];
+            let kind = Slow::of(number);
             let settled = Arc::clone(&settled);
             slow.spawn(async move { (kind, kind.wait(address, settled).await) });
         }

@@ -102,7 +102,7 @@ async fn span_says_route_method_status_and_door_and_belongs_to_the_trace_of_the_
     assert_eq!(told(&spans[0]), "registry /v2/auth GET 401");
     assert_eq!((&spans[0]["name"], &spans[0]["kind"]), (&json!("GET /v2/auth"), &json!(2)));
     assert_eq!(attribute(&spans[0], "claviger.request_id"), Some(id));
-    assert_eq!(told(&spans[1]), "quay /api/v1/user/apptoken/{token_uuid} DELETE 401");
+    assert_eq!(told(&spans[1]), "quay /api/v1/user/apptoken/{token_uuid} DELETE 403");
     assert_eq!(spans[1]["traceId"], "4bf92f3577b34da6a3ce929d0e0e4736");
     assert_eq!(spans[1]["parentSpanId"], "00f067aa0ba902b7");
     for begun in [&spans[0], &spans[2]] {
