@@ -98,7 +98,7 @@ impl Drop for Line {
             let (door, route, method) = (self.door, &self.route, &self.method);
             tracer.end(
                 context,
-                Done { door, route, method, status, request: request.as_str(), took },
+                &Done { door, route, method, status, request: request.as_str(), took },
             );
         }
         let address = self.visit.address().map(tracing::field::display);

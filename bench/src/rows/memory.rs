@@ -71,10 +71,11 @@ pub(crate) fn measure(hot: &Hot, world: &World) -> Outcome<Row> {
     let readers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 16) + 1;
     let pages = WRITER_PAGES + readers * READER_PAGES;
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-    let (resident, needed) = (hot.server.resident()? as f64, (facts + pages) as f64);
+    let (resident, needed, decisions) =
+        (hot.server.resident()? as f64, (facts + pages) as f64, DECISIONS as f64);
     Ok(Row {
         id: "P9",
-        what: format!("resident memory after {} decisions", super::thousands(DECISIONS as f64)),
+        what: format!("resident memory after {} decisions", super::thousands(decisions)),
         figure: format!("{:.0} MiB", resident / MIB),
         yardstick: format!("{:.0} MiB", needed / MIB),
         ratio: format!("{:.2}", resident / needed),

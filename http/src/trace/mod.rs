@@ -78,8 +78,8 @@ impl Tracer {
     }
 
     /// It has been answered.
-    pub(crate) fn end(&self, context: Context, done: Done<'_>) {
-        let Done { door, route, method, status, request, took } = done;
+    pub(crate) fn end(&self, context: Context, done: &Done<'_>) {
+        let &Done { door, route, method, status, request, took } = done;
         let ended_ns = u128::try_from(self.clock.now().0).unwrap_or_default() * 1_000_000;
         let method = known(method);
         let (route, request) = (Arc::clone(route), request.to_owned());
