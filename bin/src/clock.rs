@@ -20,6 +20,13 @@ impl Clock for SystemClock {
     }
 }
 
+/// Microseconds since 1970, for log lines.
+#[expect(clippy::disallowed_methods, reason = "nothing is decided by it")]
+pub(crate) fn micros() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
+}
+
 /// The randomness of the machine.
 pub(crate) struct SystemChance(SystemRandom);
 

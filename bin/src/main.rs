@@ -8,6 +8,7 @@ mod desk;
 mod files;
 mod lines;
 mod master;
+mod request_line;
 mod stop;
 mod telemetry;
 mod tls;

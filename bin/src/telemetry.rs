@@ -16,6 +16,7 @@ use tracing_subscriber::{
 use crate::{
     config::{LogFormat, LogLevel},
     lines::{Gathered, Lines},
+    request_line::Text,
 };
 
 /// Begins to write log lines.
@@ -45,7 +46,7 @@ fn begin(format: LogFormat, level: LogLevel, lines: Lines) {
         Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("claviger", level);
     let lines = fmt::layer().with_writer(lines).with_ansi(io::stderr().is_terminal());
     let lines = match format {
-        LogFormat::Text => lines.boxed(),
+        LogFormat::Text => lines.event_format(Text::default()).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
     };
     // what it panicked with may quote what a client sent
