@@ -20,7 +20,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
 };
-use rustix::net::sockopt::set_socket_send_buffer_size;
+use rustix::net::{listen, sockopt::set_socket_send_buffer_size};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -40,6 +40,8 @@ pub type Tls = Arc<dyn Fn() -> TlsAcceptor + Send + Sync>;
 pub struct Limits {
     /// Open connections; further ones wait in the system's queue.
     pub connections: usize,
+    /// The length of that queue, if the system allows it (`net.core.somaxconn`).
+    pub waiting: i32,
     /// The TLS handshake.
     pub handshake: Duration,
     /// From the opening of a connection, or the last answer, to the end of the next head. A
@@ -59,6 +61,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 16_384,
+            waiting: 4096,
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(60),
             stall: Duration::from_secs(30),
@@ -88,6 +91,10 @@ pub async fn serve(
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
+    // thousands who come back at once would otherwise be let wait for seconds by the system
+    if let Err(error) = listen(&listener, limits.waiting) {
+        tracing::warn!(%error, "the queue of new connections stays as short as it is");
+    }
     let server = Arc::new(Server { site, metrics, tls, limits });
     let room = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
