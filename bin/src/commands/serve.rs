@@ -119,12 +119,12 @@ fn bind(config: &Config, key: &'static str, address: SocketAddr) -> Result<TcpLi
 async fn work(
     desk: &Desk,
     front: Front,
-    traces: Option<(Endpoint, NonZeroU32)>,
+    collector: Option<(Endpoint, NonZeroU32)>,
     stop: Stop,
 ) -> Result<(), Failure> {
     // requests and spans are named by it, and nothing else
     let chance: Arc<dyn Chance> = Arc::new(GatheredChance::new());
-    let (metrics, exporter) = match traces {
+    let (metrics, exporter) = match collector {
         None => (Arc::<Metrics>::default(), None),
         Some((endpoint, one_in)) => {
             let (tracer, spans) = Tracer::new(Arc::new(SystemClock), Arc::clone(&chance), one_in);
