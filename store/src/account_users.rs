@@ -200,7 +200,7 @@ pub fn page(
     collection::page(q, &USERS, scope, asked, AccountUser::from_row)
 }
 
-/// The same of those who have a password, as [`CREDENTIALS`] names their fields.
+/// The same of those who have a password, as `CREDENTIALS` names their fields.
 ///
 /// # Errors
 /// For trouble with the database.

@@ -43,6 +43,10 @@ const TOKENS: Stmt = Stmt::same(for_each!(
      SELECT '00000000-0000-4000-8000-0000003' || CAST(i AS TEXT), 'robot', $1,
         '00000000-0000-4000-8000-0000002' || CAST(i AS TEXT), 'r', 'r', 'r', 0 FROM n"
 ));
+const SCOPES: Stmt = Stmt::same(for_each!(
+    "token_scope (token_id, dialect, word)
+     SELECT '00000000-0000-4000-8000-0000003' || CAST(i AS TEXT), 'native', 'registry' FROM n"
+));
 const SECRETS: Stmt = Stmt::split(
     for_each!(
         "secret (lookup, token_id, form, selector, key_generation, prefix, format, created_at)
@@ -86,6 +90,7 @@ async fn fill(app: &TestApp) {
             (&MEMBERS, vec![&team]),
             (&ROBOTS, vec![&account, &org]),
             (&TOKENS, vec![&account]),
+            (&SCOPES, vec![]),
             (&SECRETS, vec![]),
             (&REPOSITORIES, vec![&org]),
             (&PERMISSIONS, vec![]),

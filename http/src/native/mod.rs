@@ -1,7 +1,7 @@
 //! The native door: `/claviger/v1`, which says what no foreign dialect can say. Refusals are
 //! RFC 9457 problems; no other site's script is let in (no CORS).
 //!
-//! Who gets in: [`gate`]. Described in `docs/doors/native.md`, and for programs by [`openapi`].
+//! Who gets in: `gate`. Described in `docs/doors/native.md`, and for programs by `openapi`.
 
 mod body;
 mod deciders;
