@@ -112,7 +112,7 @@ impl App {
             Credential::Session { .. } | Credential::Password => false,
         };
         let token = NewToken {
-            id: TokenId::random(self.chance()),
+            id: TokenId::dated(self.now(), self.chance()),
             kind: TokenKind::Api,
             account: of.user.account,
             principal: of.user.id,

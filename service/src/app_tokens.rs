@@ -54,7 +54,7 @@ impl App {
         let kept = NewSecret::from(minted);
         let life = self.settings.quay.app_specific_token_expiration;
         let token = NewToken {
-            id: TokenId::random(self.chance()),
+            id: TokenId::dated(self.now(), self.chance()),
             kind: TokenKind::App,
             account: caller.principal.account,
             principal: caller.principal.id,

@@ -187,7 +187,7 @@ impl App {
             // no door shows it again
             kept.selector = None;
         }
-        let (id, now) = (TokenId::random(self.chance()), self.now());
+        let (id, now) = (TokenId::dated(self.now(), self.chance()), self.now());
         let end = self.program_token_end(&wish, now);
         let service = self.settings.registry.services.first().cloned().unwrap_or_default();
         self.db

@@ -171,7 +171,7 @@ pub fn append(
         Some(row) => row.blob(0)?.to_vec(),
         None => Vec::new(),
     };
-    let id = RequestId::random(tx.chance());
+    let id = RequestId::dated(now, tx.chance());
     let values: [Param<'_>; HASHED] = [
         (&id).into(),
         now.into(),

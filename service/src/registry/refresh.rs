@@ -79,7 +79,7 @@ impl App {
         let (secret, minted) = self.keys.mint(TokenKind::Refresh, self.chance())?;
         let kept = NewSecret::from(minted);
         let token = NewToken {
-            id: TokenId::random(self.chance()),
+            id: TokenId::dated(self.now(), self.chance()),
             kind: TokenKind::Refresh,
             account: caller.principal.account,
             principal: caller.principal.id,
