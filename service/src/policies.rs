@@ -7,13 +7,14 @@ pub use claviger_store::lifetimes::Policy;
 use claviger_store::{
     Query,
     audit::{self, Act},
-    installation, lifetimes,
+    lifetimes,
 };
 use serde_json::{Value, json};
 
 use crate::{
     app::App,
     caller::{Caller, FreshUser, Origin},
+    residents::Resident,
     seen::{Seen, tag},
 };
 
@@ -55,7 +56,7 @@ impl PolicyFor {
 /// The proof that somebody may set a policy; made by [`App::permit_policy`] alone.
 #[derive(Clone, Debug)]
 pub struct PolicyPermit {
-    by: FreshUser,
+    by: Resident,
     on: PolicyFor,
 }
 
@@ -95,11 +96,12 @@ impl App {
         if !caller.caps.superuser {
             return Err(Error::denied("administer", on.account.as_str()));
         }
-        match self.resident(caller, on.account).await {
+        let by = match self.resident(caller, on.account).await {
             // a superuser is an owner in each account that there is
             Err(Error::Denied { .. }) if foreign => return Err(Error::NotFound("account")),
-            resident => resident?.must_be_owner()?,
-        }
+            resident => resident?,
+        };
+        by.must_be_owner()?;
         Ok(PolicyPermit { by, on })
     }
 
@@ -107,8 +109,8 @@ impl App {
     /// answer on; idle ones end soon after.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such account; [`Error::Invalid`];
-    /// [`claviger_domain::Conflict::Changed`].
+    /// [`Error::Invalid`]; [`claviger_domain::Conflict::Changed`]; [`Error::Denied`] when he is no
+    /// owner any more.
     pub async fn set_lifetime_policy(
         &self,
         permit: &PolicyPermit,
@@ -117,49 +119,47 @@ impl App {
         origin: &Origin,
     ) -> Result<Policy, Error> {
         rules.check().map_err(|(field, problem)| Error::invalid(field, problem))?;
-        let (now, actor, of) = (self.now(), permit.by.caller().actor(origin), permit.on);
-        self.db
-            .write(move |tx| {
-                if !installation::has_account(tx, &of.account)? {
-                    return Err(Error::NotFound("account"));
-                }
-                let before = of.find(tx, &seen)?.map(|before| state(&before.rules).to_string());
-                let policy = Policy {
-                    account: of.account,
-                    kind: of.kind,
-                    rules,
-                    modified_at: now,
-                    modified_by: actor.id,
-                };
-                lifetimes::set(tx, &policy)?;
-                let (name, after) = (of.name(), state(&rules).to_string());
-                let act = Act::done("set_lifetime_policy", "lifetime_policy", &name);
-                audit::append(tx, now, &actor, &act.change(before.as_deref(), Some(&after)))?;
-                Ok(policy)
-            })
-            .await
+        let (now, actor, of) = (self.now(), permit.by.by().actor(origin), permit.on);
+        self.write_in(&permit.by, move |tx, still| {
+            still.must_be_owner()?;
+            let before = of.find(tx, &seen)?.map(|before| state(&before.rules).to_string());
+            let policy = Policy {
+                account: of.account,
+                kind: of.kind,
+                rules,
+                modified_at: now,
+                modified_by: actor.id,
+            };
+            lifetimes::set(tx, &policy)?;
+            let (name, after) = (of.name(), state(&rules).to_string());
+            let act = Act::done("set_lifetime_policy", "lifetime_policy", &name);
+            audit::append(tx, now, &actor, &act.change(before.as_deref(), Some(&after)))?;
+            Ok(policy)
+        })
+        .await
     }
 
     /// Takes a policy away.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none; [`claviger_domain::Conflict::Changed`].
+    /// [`Error::NotFound`] when there is none; [`claviger_domain::Conflict::Changed`];
+    /// [`Error::Denied`] when he is no owner any more.
     pub async fn remove_lifetime_policy(
         &self,
         permit: &PolicyPermit,
         seen: Seen,
         origin: &Origin,
     ) -> Result<(), Error> {
-        let (now, actor, of) = (self.now(), permit.by.caller().actor(origin), permit.on);
-        self.db
-            .write(move |tx| {
-                let before = of.find(tx, &seen)?.ok_or(Error::NotFound(POLICY))?;
-                lifetimes::remove(tx, &of.account, of.kind)?;
-                let (name, before) = (of.name(), state(&before.rules).to_string());
-                let act = Act::done("remove_lifetime_policy", "lifetime_policy", &name);
-                Ok(audit::append(tx, now, &actor, &act.change(Some(&before), None))?)
-            })
-            .await
+        let (now, actor, of) = (self.now(), permit.by.by().actor(origin), permit.on);
+        self.write_in(&permit.by, move |tx, still| {
+            still.must_be_owner()?;
+            let before = of.find(tx, &seen)?.ok_or(Error::NotFound(POLICY))?;
+            lifetimes::remove(tx, &of.account, of.kind)?;
+            let (name, before) = (of.name(), state(&before.rules).to_string());
+            let act = Act::done("remove_lifetime_policy", "lifetime_policy", &name);
+            Ok(audit::append(tx, now, &actor, &act.change(Some(&before), None))?)
+        })
+        .await
     }
 }
 

@@ -141,6 +141,17 @@ impl Resident {
         }
     }
 
+    /// What he is in the account by now.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] when he has no role any more; [`Error::Unauthenticated`].
+    pub(crate) fn still(&self, q: &mut dyn Query, superusers: &Superusers) -> Result<Self, Error> {
+        let now = principals::facts(q, &self.by.principal.id)?;
+        let now = now.ok_or(Error::Unauthenticated)?;
+        let superuser = standing(&superusers.0.quay, &now).superuser;
+        enter(q, self.by.clone(), self.account, superuser)
+    }
+
     fn denied(&self, action: &'static str) -> Error {
         Error::denied(action, self.account.as_str())
     }
@@ -185,12 +196,9 @@ impl App {
         resident: &Resident,
         f: impl FnOnce(&mut Tx<'_>, &Resident) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (before, settings) = (resident.clone(), Arc::clone(&self.settings));
+        let (before, superusers) = (resident.clone(), self.superusers());
         self.write_as(&resident.by, Right::Himself, move |tx| {
-            let now = principals::facts(tx, &before.by.principal.id)?;
-            let now = now.ok_or(Error::Unauthenticated)?;
-            let superuser = standing(&settings.quay, &now).superuser;
-            let still = enter(tx, before.by, before.account, superuser)?;
+            let still = before.still(tx, &superusers)?;
             f(tx, &still)
         })
         .await

@@ -56,7 +56,7 @@ impl App {
         let lent = token.kind == TokenKind::Api && !token.scopes.has(Dialect::Native, Scopes::USER);
         let may = match &permit.authority {
             Authority::Own | Authority::Home { .. } => true,
-            Authority::Role(_) | Authority::Superuser => lent,
+            Authority::Role { .. } | Authority::Superuser => lent,
         };
         if !may {
             return Err(Error::denied("have a new secret of the token", token.id.as_str()));

@@ -40,6 +40,8 @@ pub(crate) enum Right {
     In { namespace: PrincipalId, name: String, role: OrgRole },
     /// What the check says of what the path names.
     On { path: String, may: fn(&Gathered, &str) -> bool },
+    /// All of these.
+    All(Vec<Self>),
 }
 
 impl Right {
@@ -102,10 +104,23 @@ impl Still {
             return Ok(());
         }
         let principal = Arc::new(self.principal(tx)?);
-        let (about, path) = match &self.right {
+        self.has(tx, &principal, &self.right)
+    }
+
+    /// Checks that `principal` has the right.
+    fn has(
+        &self,
+        tx: &mut Tx<'_>,
+        principal: &Arc<PrincipalFacts>,
+        right: &Right,
+    ) -> Result<(), Error> {
+        let (about, path) = match right {
             Right::Himself => return Ok(()),
+            Right::All(rights) => {
+                return rights.iter().try_for_each(|right| self.has(tx, principal, right));
+            }
             Right::Superuser => {
-                let standing = standing(&self.settings.quay, &principal);
+                let standing = standing(&self.settings.quay, principal);
                 return if standing.superuser { Ok(()) } else { Err(Error::Unauthenticated) };
             }
             Right::In { name, .. } => (About::Namespace(name), name),
@@ -114,17 +129,17 @@ impl Still {
                 (About::Namespace(path.split('/').next().unwrap_or_default()), path)
             }
         };
-        let gathered = self.facts.gather_in(tx, &principal, about, self.caller.caps, |facts| {
+        let gathered = self.facts.gather_in(tx, principal, about, self.caller.caps, |facts| {
             standing(&self.settings.quay, facts)
         })?;
-        let may = match &self.right {
+        let may = match right {
             Right::In { namespace, role, .. } => {
                 let same = gathered.namespace.filter(|facts| facts.id == *namespace);
                 let his = |facts: NamespaceFacts| namespace_role(&gathered.asker(), facts);
                 same.and_then(his) >= Some(*role)
             }
             Right::On { may, .. } => may(&gathered, path),
-            Right::Himself | Right::Superuser => true,
+            Right::Himself | Right::Superuser | Right::All(_) => true,
         };
         if may { Ok(()) } else { Err(Error::denied("change", path.as_str())) }
     }

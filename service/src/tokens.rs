@@ -21,11 +21,11 @@ use claviger_domain::{
     access::namespace_role,
     id::{PrincipalId, TokenId},
     principal::{PrincipalFacts, PrincipalKind},
-    role::{AccountRole, OrgRole},
+    role::OrgRole,
     scope::UserCap,
 };
 pub use claviger_store::token_list::{Listed, Secret, Sight};
-use claviger_store::{Query, account_users, token_list};
+use claviger_store::{Query, token_list};
 use serde_json::json;
 
 pub use self::{
@@ -36,6 +36,7 @@ use crate::{
     app::App,
     caller::Caller,
     collection::{Asked, Listing, Page},
+    residents::{Resident, Superusers},
     seen::tag,
     still::Right,
 };
@@ -65,8 +66,15 @@ pub(crate) enum Authority {
         /// Its name.
         name: String,
     },
-    /// He has this role in the account of its user, who is not above him.
-    Role(AccountRole),
+    /// He is an admin of the account of its user, who is not above him.
+    Role {
+        /// What he is there.
+        resident: Resident,
+        /// The user.
+        whose: PrincipalId,
+        /// Who is above everybody.
+        superusers: Superusers,
+    },
     /// He is a superuser.
     Superuser,
 }
@@ -75,7 +83,7 @@ impl Authority {
     /// What is asked again before the write.
     pub(crate) fn right(&self) -> Right {
         match self {
-            Self::Own | Self::Role(_) => Right::Himself,
+            Self::Own | Self::Role { .. } => Right::Himself,
             Self::Home { namespace, name } => {
                 Right::In { namespace: *namespace, name: name.clone(), role: OrgRole::Admin }
             }
@@ -83,15 +91,18 @@ impl Authority {
         }
     }
 
-    /// Checks in the write what `right` does not say: that `by` still has the role.
+    /// Checks in the write what `right` does not say: that he still manages the user.
     ///
     /// # Errors
     /// [`Error::Denied`].
-    pub(crate) fn check(&self, q: &mut dyn Query, by: &PrincipalId) -> Result<(), Error> {
-        let Self::Role(shown) = self else { return Ok(()) };
-        match account_users::role(q, by)? {
-            Some((role, false)) if role >= *shown => Ok(()),
-            _ => Err(Error::denied("administer", by.as_str())),
+    pub(crate) fn check(&self, q: &mut dyn Query) -> Result<(), Error> {
+        let Self::Role { resident, whose, superusers } = self else { return Ok(()) };
+        let resident = resident.still(q, superusers)?;
+        match superusers.fellow(q, &resident, *whose) {
+            Ok(fellow) => resident.must_manage(&fellow),
+            // whose tokens have ended with him
+            Err(Error::NotFound(_)) => resident.must_be_admin(),
+            Err(error) => Err(error),
         }
     }
 }
@@ -110,7 +121,7 @@ impl TokenPermit {
     /// # Errors
     /// [`Error::Denied`].
     pub(crate) fn check(&self, q: &mut dyn Query) -> Result<(), Error> {
-        self.authority.check(q, &self.by.principal.id)
+        self.authority.check(q)
     }
 }
 
@@ -296,15 +307,19 @@ impl App {
             Err(Error::Denied { .. }) => return Ok(Reach::None),
             Err(error) => return Err(error),
         };
-        let Some(role) = resident.rank().role().filter(|_| resident.must_be_admin().is_ok()) else {
+        if resident.must_be_admin().is_err() {
             return Ok(Reach::None);
-        };
+        }
         if !is_there {
             return Ok(Reach::See);
         }
-        let fellow = self.fellow(&resident, token.principal).await?;
-        let manages = resident.must_manage(&fellow).is_ok();
-        Ok(if manages { Reach::Change(Authority::Role(role)) } else { Reach::See })
+        let whose = token.principal;
+        let fellow = self.fellow(&resident, whose).await?;
+        if resident.must_manage(&fellow).is_err() {
+            return Ok(Reach::See);
+        }
+        let superusers = self.superusers();
+        Ok(Reach::Change(Authority::Role { resident, whose, superusers }))
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) type Take = fn(&mut Tx<'_>, PrincipalId) -> Result<(), Error>;
 type Act = (Method, &'static str, Value);
 
 /// What takes the right away.
-fn membership(tx: &mut Tx<'_>, who: PrincipalId) -> Result<(), Error> {
+pub(super) fn membership(tx: &mut Tx<'_>, who: PrincipalId) -> Result<(), Error> {
     let org = principals::find_by_name(tx, "acme")?.expect("acme");
     let team = teams::find(tx, &org.id, "admins")?.expect("the team");
     assert!(teams::remove_member(tx, &team.id, &who)?);
@@ -48,7 +48,7 @@ fn token(tx: &mut Tx<'_>, who: PrincipalId) -> Result<(), Error> {
     Ok(())
 }
 
-fn sign_out(tx: &mut Tx<'_>, who: PrincipalId) -> Result<(), Error> {
+pub(super) fn sign_out(tx: &mut Tx<'_>, who: PrincipalId) -> Result<(), Error> {
     Ok(sessions::end_all(tx, &who).map(drop)?)
 }
 
@@ -56,7 +56,7 @@ fn being_enabled(tx: &mut Tx<'_>, who: PrincipalId) -> Result<(), Error> {
     Ok(disable(tx, &who, UnixMillis(1))?)
 }
 
-fn being_superuser(tx: &mut Tx<'_>, who: PrincipalId) -> Result<(), Error> {
+pub(super) fn being_superuser(tx: &mut Tx<'_>, who: PrincipalId) -> Result<(), Error> {
     Ok(set_superuser(tx, &who, None)?)
 }
 
@@ -91,7 +91,7 @@ pub(super) async fn overtaken(
     answer.status.as_u16()
 }
 
-async fn id_of(app: &TestApp, name: &'static str) -> PrincipalId {
+pub(super) async fn id_of(app: &TestApp, name: &'static str) -> PrincipalId {
     let found = app.db.read(move |q: &mut dyn Query| Ok(principals::find_by_name(q, name)?)).await;
     found.expect("an answer").expect("somebody").id
 }

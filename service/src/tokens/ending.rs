@@ -1,6 +1,6 @@
 //! The end of tokens: of one with its descent, or of all that fit.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use claviger_domain::{
     Conflict, Error, UnixMillis,
@@ -100,14 +100,11 @@ impl App {
             return Err(Conflict::TooMany { matched: count, cap: sweep.cap }.into());
         }
         let (now, actor) = (self.now(), caller.actor(origin));
-        let superuser = rights.values().any(|by| matches!(by, Authority::Superuser));
-        let right = if superuser { Right::Superuser } else { Right::Himself };
-        let by = caller.principal.id;
         let ended = self
-            .write_as(caller, right, move |tx| {
+            .write_as(caller, all_of(rights.values()), move |tx| {
                 let mut ended = Vec::new();
                 for authority in rights.values() {
-                    authority.check(tx, &by)?;
+                    authority.check(tx)?;
                 }
                 for id in found {
                     // it may have ended with one before it
@@ -156,6 +153,21 @@ impl App {
             }
         }
     }
+}
+
+/// What is asked again before a write by all of these, each right once.
+fn all_of<'a>(authorities: impl Iterator<Item = &'a Authority>) -> Right {
+    // in an order, the superuser's first, so that the same refusal is given each time
+    let mut rights = BTreeMap::new();
+    for authority in authorities {
+        let which = match authority {
+            Authority::Own | Authority::Role { .. } => continue,
+            Authority::Home { namespace, .. } => Some(*namespace),
+            Authority::Superuser => None,
+        };
+        rights.entry(which).or_insert_with(|| authority.right());
+    }
+    Right::All(rights.into_values().collect())
 }
 
 /// Ends a token, and unless `alone` all that descends from it; those that lived.

@@ -5,6 +5,7 @@ mod gate;
 mod kinds;
 mod lifetimes;
 mod openapi;
+mod overtaken;
 mod rotation;
 mod tenants;
 mod tokens;
