@@ -13,7 +13,8 @@ use claviger_service::{
     searches::{ObjectKind, SubjectKind, Subjects},
 };
 use http::header::CONTENT_TYPE;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::Number;
 
 use super::{
     Access, JSON,
@@ -40,7 +41,17 @@ struct Sought<'a> {
 struct Page<'a> {
     #[serde(borrow)]
     token: Option<Text<'a>>,
+    #[serde(default, deserialize_with = "whole")]
     limit: Option<u64>,
+}
+
+/// A whole number, not negative, which JSON may write as `5`, `5.0` or `5e0`; however large.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(None) };
+    let float = || number.as_f64().filter(|n| n.fract() == 0.0 && *n >= 0.0);
+    let large = || float().map(|n| format!("{:.0}", n.abs()).parse().unwrap_or(u64::MAX));
+    let found = number.as_u64().or_else(large);
+    found.map(Some).ok_or_else(|| D::Error::custom("not a whole number"))
 }
 
 #[derive(Deserialize)]

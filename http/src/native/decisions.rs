@@ -113,6 +113,25 @@ impl Parameters {
         number
     }
 
+    /// A value that is not empty.
+    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+        let text = self.take(name)?;
+        if text.is_empty() {
+            self.flaws.push(Flaw::parameter(name, "must not be empty"));
+        }
+        Some(text)
+    }
+
+    /// True or false.
+    pub(super) fn flag(&mut self, name: &'static str) -> Option<bool> {
+        let text = self.take(name)?;
+        let flag = text.parse().ok();
+        if flag.is_none() {
+            self.flaws.push(Flaw::parameter(name, "must be true or false"));
+        }
+        flag
+    }
+
     /// A value that must be there.
     fn needed(&mut self, name: &'static str) -> String {
         let value = self.take(name).filter(|value| !value.is_empty());

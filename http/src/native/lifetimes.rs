@@ -2,8 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::response::{IntoResponse, Response};
-use claviger_domain::{duration, lifetime::LifetimePolicy, time::millis};
+use axum::{
+    extract::RawQuery,
+    response::{IntoResponse, Response},
+};
+use claviger_domain::{collection::nothing, duration, lifetime::LifetimePolicy, time::millis};
 use claviger_service::{
     App,
     policies::{Policy, PolicyFor, policy_tag},
@@ -73,24 +76,32 @@ fn named((account, kind): &(String, String)) -> Result<PolicyFor, Problem> {
     of().ok_or_else(|| claviger_domain::Error::NotFound("lifetime policy").into())
 }
 
-async fn list(call: Call) -> Result<Response, Problem> {
+async fn list(call: Call, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let policies = call.app.lifetime_policies(call.reader()?).await?;
+    nothing(&query.unwrap_or_default())?;
     Ok(Listed::all(policies.iter().map(Shown::from).collect()).into_response())
 }
 
-async fn show(call: Call, Named(of): Named<(String, String)>) -> Result<Response, Problem> {
+async fn show(
+    call: Call,
+    Named(of): Named<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
     let caller = call.reader()?;
     let policy = call.app.lifetime_policy(caller, named(&of)?).await?;
+    nothing(&query.unwrap_or_default())?;
     Ok(answer(&policy))
 }
 
 async fn set(
     call: Call,
     Named(of): Named<(String, String)>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let permit = call.app.permit_policy(call.fresh()?, named(&of)?).await?;
+    nothing(&query.unwrap_or_default())?;
     let seen = etag::seen(&headers)?;
     let mut members = body.members()?;
     let rules = LifetimePolicy {
@@ -107,9 +118,11 @@ async fn set(
 async fn remove(
     call: Call,
     Named(of): Named<(String, String)>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let permit = call.app.permit_policy(call.fresh()?, named(&of)?).await?;
+    nothing(&query.unwrap_or_default())?;
     let seen = etag::seen(&headers)?;
     call.app.remove_lifetime_policy(&permit, seen, &call.origin).await?;
     Ok(StatusCode::NO_CONTENT)

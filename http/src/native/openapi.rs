@@ -6,9 +6,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::response::{IntoResponse as _, Response};
+use axum::{
+    extract::RawQuery,
+    response::{IntoResponse as _, Response},
+};
 use bytes::Bytes;
-use claviger_domain::collection::{Kind, Parameter};
+use claviger_domain::collection::{Kind, Parameter, nothing};
 use claviger_service::{App, Settings, collection::Shape, seen::tag};
 use http::{
     HeaderMap, HeaderValue, StatusCode,
@@ -20,6 +23,7 @@ use serde_json::{Map, Value, json};
 use super::{
     etag,
     json::{APPLICATION_JSON, to_vec},
+    problem::Problem,
     tokens::TOKENS,
 };
 use crate::{Routes, quay::cookie};
@@ -42,7 +46,8 @@ const PARTS: &[&str] = &[
 const LISTS: &[(&str, &Shape, &str)] = &[("/claviger/v1/tokens", &TOKENS, "TokenFilter")];
 
 /// What any route of the native door can answer.
-const REFUSALS: [(&str, &str); 6] = [
+const REFUSALS: [(&str, &str); 7] = [
+    ("400", "BadRequest"),
     ("401", "Unauthorized"),
     ("403", "Forbidden"),
     ("413", "TooLarge"),
@@ -53,7 +58,11 @@ const REFUSALS: [(&str, &str); 6] = [
 
 pub(super) fn routes(settings: &Settings) -> Routes<Arc<App>> {
     let document = Arc::new(Document::of(settings));
-    super::none().get(PATH, move |headers: HeaderMap| async move { document.answer(&headers) })
+    let answer = move |RawQuery(query): RawQuery, headers: HeaderMap| async move {
+        nothing(&query.unwrap_or_default())?;
+        Ok::<_, Problem>(document.answer(&headers))
+    };
+    super::none().get(PATH, answer)
 }
 
 /// The document as it is sent.

@@ -42,7 +42,7 @@ impl Asked {
     fn read(query: Option<&str>) -> Result<Self, Problem> {
         let mut query = Parameters::read(query.unwrap_or_default());
         let limit = query.number("limit");
-        let token = query.take("continue");
+        let token = query.text("continue");
         query.done()?;
         Ok(Self { limit, token })
     }

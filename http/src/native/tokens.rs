@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 
 use super::{
     body::{Body, Members},
+    decisions::Parameters,
     etag,
     gate::{Call, EndingCall},
     json::{Json, Listed as Page, Once, instant},
@@ -190,10 +191,12 @@ async fn show(
 async fn change(
     call: Call,
     Named(name): Named<String>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let permit = call.app.permit_token(&call.caller, id(&name)?).await?;
+    nothing(&query.unwrap_or_default())?;
     let seen = etag::seen(&headers)?;
     let mut members = body.members()?;
     let change = TokenChange {
@@ -251,14 +254,9 @@ async fn end(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let permit = call.app.permit_token(&call.caller, id(&name)?).await?;
-    let alone = match query.as_deref().unwrap_or_default() {
-        "" | "descendants=true" => false,
-        "descendants=false" => true,
-        _ => {
-            let flaw = Flaw::parameter("descendants", "is the only one, and true or false");
-            return Err(Problem::query(vec![flaw]));
-        }
-    };
+    let mut query = Parameters::read(query.as_deref().unwrap_or_default());
+    let alone = query.flag("descendants") == Some(false);
+    query.done()?;
     let seen = etag::seen(&headers)?;
     let ended = call.app.end_token(&permit, alone, seen, &call.origin).await?;
     Ok(saying(StatusCode::NO_CONTENT.into_response(), until(&call, &ended)))
@@ -292,8 +290,13 @@ const USUAL_CAP: u64 = 100;
 const MAX_REASON: usize = 255;
 
 /// `POST /claviger/v1/tokens:revoke`.
-async fn revoke(EndingCall(call): EndingCall, body: Body) -> Result<Response, Problem> {
+async fn revoke(
+    EndingCall(call): EndingCall,
+    RawQuery(query): RawQuery,
+    body: Body,
+) -> Result<Response, Problem> {
     let sight = call.app.tokens_in_sight(&call.caller).await?;
+    nothing(&query.unwrap_or_default())?;
     let mut members = body.members()?;
     let filter = members.text("filter");
     if filter.as_ref().is_none_or(String::is_empty) {
@@ -327,10 +330,12 @@ async fn revoke(EndingCall(call): EndingCall, body: Body) -> Result<Response, Pr
 async fn rotate(
     call: Call,
     Named(name): Named<String>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let permit = call.app.permit_rotation(&call.fresh()?, id(&name)?).await?;
+    nothing(&query.unwrap_or_default())?;
     let seen = etag::seen(&headers)?;
     let mut members = body.members_if_any()?;
     let grace = match members.take("grace").map(|value| read_duration(&value)).transpose() {
@@ -353,10 +358,12 @@ async fn rotate(
 async fn cut(
     EndingCall(call): EndingCall,
     Named(name): Named<String>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let permit = call.app.permit_token(&call.caller, id(&name)?).await?;
+    nothing(&query.unwrap_or_default())?;
     let seen = etag::seen(&headers)?;
     body.members_if_any()?.done()?;
     let (token, cut) = call.app.cut_token(&permit, seen, &call.origin).await?;

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use axum::extract::RawQuery;
+use claviger_domain::collection::nothing;
 use claviger_service::{App, caller::Credential};
 use serde::Serialize;
 
 use super::{
     gate::Call,
     json::{Json, instant},
+    problem::Problem,
 };
 use crate::{Routes, told::scope};
 
@@ -36,7 +39,8 @@ struct Shown {
     scopes: Option<Vec<String>>,
 }
 
-async fn whoami(call: Call) -> Json<Whoami> {
+async fn whoami(call: Call, RawQuery(query): RawQuery) -> Result<Json<Whoami>, Problem> {
+    nothing(&query.unwrap_or_default())?;
     let caller = &call.caller;
     let credential = match &caller.credential {
         Credential::Session { id, signed_in_at } => Shown {
@@ -53,11 +57,11 @@ async fn whoami(call: Call) -> Json<Whoami> {
         },
         Credential::Password => Shown { kind: "password", id: None, signed_in: None, scopes: None },
     };
-    Json(Whoami {
+    Ok(Json(Whoami {
         id: caller.principal.id.to_string(),
         name: caller.principal.name.to_string(),
         account: caller.principal.account.to_string(),
         superuser: caller.standing.superuser && caller.caps.superuser,
         credential,
-    })
+    }))
 }

@@ -193,6 +193,7 @@ both! {
             (&admin, "principals/alice/reach?limit=0".to_owned(), 400),
             (&admin, "principals/alice/reach?limit=x".to_owned(), 400),
             (&admin, "principals/alice/reach?continue=x".to_owned(), 400),
+            (&admin, "principals/alice/reach?continue=".to_owned(), 400),
             (&admin, "principals/alice/reach?filter=x".to_owned(), 400),
         ] {
             let answer = who.get(&format!("/claviger/v1/{path}")).await;

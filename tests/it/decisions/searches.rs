@@ -17,7 +17,7 @@ use claviger_store::{
     teams::{self, Team},
     tokens, users,
 };
-use claviger_tests::{both, stands::SeededChance, visitor::Visitor};
+use claviger_tests::{both, scratch::Engine, stands::SeededChance, visitor::Visitor};
 use serde_json::{Value, json};
 
 use super::{EVALUATIONS, World, decisions, reach::lines, token};
@@ -378,5 +378,29 @@ both! {
 both! {
     async fn search_finds_what_readers_of_everything_read(engine: Engine) {
         random_worlds(World::with(engine, settings(2)).await, 3).await;
+    }
+}
+
+#[tokio::test]
+async fn limit_of_a_page_is_a_whole_number_however_it_is_written() {
+    let world = World::new(Engine::Sqlite).await;
+    let search = |limit: Value| {
+        json!({
+            "subject": { "type": "user" }, "action": { "name": "pull" },
+            "resource": { "type": "repository", "id": "alice/record-1" }, "page": { "limit": limit },
+        })
+    };
+    for (limit, status) in [
+        (json!(1), 200),
+        (json!(1.0), 200),
+        (json!(null), 200),
+        (json!(1e30), 200),
+        (json!(0), 400),
+        (json!(-1), 400),
+        (json!(1.5), 400),
+        (json!("1"), 400),
+    ] {
+        let answer = world.ask_as(&world.admin, SUBJECTS, &search(limit.clone())).await;
+        assert_eq!(answer.status, status, "{limit}: {}", answer.text());
     }
 }

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use super::{code, test_settings};
 
 const DAY_MS: i64 = 86_400_000;
-const LIFETIMES: &str = "/claviger/v1/lifetimes";
+pub(super) const LIFETIMES: &str = "/claviger/v1/lifetimes";
 
-async fn account(visitor: &Visitor<'_, TestApp>) -> String {
+pub(super) async fn account(visitor: &Visitor<'_, TestApp>) -> String {
     let me = visitor.get("/claviger/v1/whoami").await.json();
     me["account"].as_str().expect("an account").to_owned()
 }

@@ -6,6 +6,7 @@ mod kinds;
 mod lifetimes;
 mod openapi;
 mod overtaken;
+mod queries;
 mod rotation;
 mod tenants;
 mod tokens;
