@@ -25,7 +25,7 @@ use tokio::{
 
 const SECOND: Duration = Duration::from_secs(1);
 /// What an open connection may cost the program, in bytes.
-const EACH_BYTES: u64 = 24 << 10;
+const EACH_BYTES: u64 = 32 << 10;
 /// No limit of time is longer.
 const LONGEST: Duration = Duration::from_secs(60);
 
