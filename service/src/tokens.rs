@@ -69,7 +69,7 @@ pub(crate) enum Authority {
     /// He is an admin of the account of its user, who is not above him.
     Role {
         /// What he is there.
-        resident: Resident,
+        resident: Box<Resident>,
         /// The user.
         whose: PrincipalId,
         /// Who is above everybody.
@@ -318,7 +318,7 @@ impl App {
         if resident.must_manage(&fellow).is_err() {
             return Ok(Reach::See);
         }
-        let superusers = self.superusers();
+        let (resident, superusers) = (Box::new(resident), self.superusers());
         Ok(Reach::Change(Authority::Role { resident, whose, superusers }))
     }
 }
