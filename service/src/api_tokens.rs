@@ -112,7 +112,7 @@ impl App {
             Credential::Session { .. } | Credential::Password => false,
         };
         let token = NewToken {
-            id: TokenId::dated(self.now(), self.chance()),
+            id: self.new_token_id(),
             kind: TokenKind::Api,
             account: of.user.account,
             principal: of.user.id,

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use claviger_domain::{
     Chance, Clock, Error, UnixMillis,
-    id::{AccountId, PrincipalId},
+    id::{AccountId, PrincipalId, TokenId},
 };
 pub use claviger_store::feed::Feed;
 use claviger_store::{Db, Memory, Query, Target};
@@ -106,6 +106,11 @@ impl App {
     /// Where randomness comes from.
     pub fn chance(&self) -> &dyn Chance {
         self.chance.as_ref()
+    }
+
+    /// The id of a token that is made now.
+    pub(crate) fn new_token_id(&self) -> TokenId {
+        TokenId::dated(self.now(), self.chance())
     }
 
     /// What is remembered, and whether it may be used.

@@ -54,7 +54,7 @@ impl App {
         let kept = NewSecret::from(minted);
         let life = self.settings.quay.app_specific_token_expiration;
         let token = NewToken {
-            id: TokenId::dated(self.now(), self.chance()),
+            id: self.new_token_id(),
             kind: TokenKind::App,
             account: caller.principal.account,
             principal: caller.principal.id,

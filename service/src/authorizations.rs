@@ -193,7 +193,7 @@ impl App {
         let identity = caller.principal.name.to_string();
         let wish = self.settings.openshift.scope_timeouts.wish(&new.scopes, new.life, now);
         let token = NewToken {
-            id: TokenId::dated(self.now(), self.chance()),
+            id: self.new_token_id(),
             kind: TokenKind::Authorization,
             account: caller.principal.account,
             principal: caller.principal.id,

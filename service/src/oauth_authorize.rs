@@ -289,7 +289,7 @@ impl App {
             return Ok(refused.map_or(Ok(Granted::Code(code)), Err));
         }
         let (secret, minted) = self.keys.mint(TokenKind::Oauth, self.chance())?;
-        let (id, kept) = (TokenId::dated(self.now(), self.chance()), NewSecret::from(minted));
+        let (id, kept) = (self.new_token_id(), NewSecret::from(minted));
         let granted = self
             .write_as(user, Right::Himself, move |tx| question.grant_token(tx, id, &kept))
             .await?;

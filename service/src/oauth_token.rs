@@ -175,7 +175,7 @@ impl App {
             return Ok(Err("invalid_grant"));
         };
         let (secret, minted) = self.keys.mint(TokenKind::Oauth, self.chance())?;
-        let (id, kept) = (TokenId::dated(self.now(), self.chance()), NewSecret::from(minted));
+        let (id, kept) = (self.new_token_id(), NewSecret::from(minted));
         let (now, nobody) = (self.now(), origin.nobody());
         let outcome = self.db.write(move |tx| {
             // the secret may have been replaced meanwhile
@@ -259,7 +259,7 @@ impl App {
             return Err(Error::invalid("scope", "exceeds the scopes of the token that asks"));
         }
         let (secret, minted) = self.keys.mint(TokenKind::Oauth, self.chance())?;
-        let (id, kept) = (TokenId::dated(self.now(), self.chance()), NewSecret::from(minted));
+        let (id, kept) = (self.new_token_id(), NewSecret::from(minted));
         let (now, actor, parent) = (self.now(), caller.actor(origin), caller.token());
         let user = caller.principal.clone();
         let (client_id, namespace) = (client_id.to_owned(), admin.name().to_owned());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use claviger_domain::{
     Error, TokenKind, UnixMillis,
-    id::{AccountId, PrincipalId, TokenId},
+    id::{AccountId, PrincipalId},
     lifetime::{Beyond, Wish},
     name::{Email, Namespace, TokenTitle},
     principal::PrincipalKind,
@@ -187,7 +187,7 @@ impl App {
             // no door shows it again
             kept.selector = None;
         }
-        let (id, now) = (TokenId::dated(self.now(), self.chance()), self.now());
+        let (id, now) = (self.new_token_id(), self.now());
         let end = self.program_token_end(&wish, now);
         let service = self.settings.registry.services.first().cloned().unwrap_or_default();
         self.db

@@ -390,7 +390,7 @@ impl App {
     }
 
     fn fresh_secret(&self, given: Option<GivenSecret>) -> Result<(TokenSecret, Fresh), Error> {
-        let id = TokenId::dated(self.now(), self.chance());
+        let id = self.new_token_id();
         let (secret, coming) = match given {
             Some(given) => self.given(&id, given)?,
             None => self.drawn(TokenKind::Robot)?,

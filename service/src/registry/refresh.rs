@@ -8,7 +8,6 @@
 
 use claviger_domain::{
     BadCredential, Error, TokenKind, UnixMillis,
-    id::TokenId,
     lifetime::{Beyond, Wish},
     scope::Scopes,
     secret::TokenSecret,
@@ -79,7 +78,7 @@ impl App {
         let (secret, minted) = self.keys.mint(TokenKind::Refresh, self.chance())?;
         let kept = NewSecret::from(minted);
         let token = NewToken {
-            id: TokenId::dated(self.now(), self.chance()),
+            id: self.new_token_id(),
             kind: TokenKind::Refresh,
             account: caller.principal.account,
             principal: caller.principal.id,
