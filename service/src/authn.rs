@@ -19,7 +19,7 @@ use claviger_store::{Query, principals, principals::Principal, sessions};
 use crate::{
     app::App,
     caller::{Caller, Credential, Origin},
-    facts::{AsOf, Credentials, Lookup},
+    facts::{AsOf, Credentials, Lookup, Soon},
     keys::Purpose,
     passwords::Password,
 };
@@ -37,7 +37,22 @@ impl App {
         opens: &[TokenKind],
         origin: &Origin,
     ) -> Result<Caller, Error> {
-        let caller = self.known_token(text, opens, origin).await?;
+        self.authenticate_token_for(text, opens, &|| None, origin).await
+    }
+
+    /// The same, before a decision about the repository that `soon` says: when the store is read, what
+    /// the decision looks at is read along.
+    ///
+    /// # Errors
+    /// As [`App::authenticate_token`].
+    pub async fn authenticate_token_for(
+        &self,
+        text: &str,
+        opens: &[TokenKind],
+        soon: Soon<'_>,
+        origin: &Origin,
+    ) -> Result<Caller, Error> {
+        let caller = self.token_for(text, opens, soon, origin).await?;
         match &caller.credential {
             Credential::Token { kind: TokenKind::Api, scopes, .. }
                 if !scopes.has(Dialect::Native, Scopes::REGISTRY) =>
@@ -58,11 +73,21 @@ impl App {
         opens: &[TokenKind],
         origin: &Origin,
     ) -> Result<Caller, Error> {
+        self.token_for(text, opens, &|| None, origin).await
+    }
+
+    async fn token_for(
+        &self,
+        text: &str,
+        opens: &[TokenKind],
+        soon: Soon<'_>,
+        origin: &Origin,
+    ) -> Result<Caller, Error> {
         let verified = self.keys.verify(text).ok_or(BadCredential::Unknown)?;
         if !opens.contains(&verified.kind) {
             return Err(BadCredential::Unknown.into());
         }
-        let found = self.facts.credentials(&self.db, &verified.lookup).await?;
+        let found = self.facts.sign_in(&self.db, &verified.lookup, soon).await?;
         let found = found.ok_or(BadCredential::Unknown)?;
         let same =
             found.token.kind == verified.kind && found.token.key_generation == verified.generation;

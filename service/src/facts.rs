@@ -48,6 +48,7 @@ use claviger_store::{Db, Memory, Touched, feed::Feed};
 
 use crate::histogram::Histogram;
 
+pub use self::gather::Soon;
 pub(crate) use self::gather::{About, Known};
 use self::{
     gate::{Epoch, Gate},

@@ -7,11 +7,11 @@ use axum::{
     extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
-use claviger_domain::{Error, secret::TokenSecret};
+use claviger_domain::{Error, name::RepoName, secret::TokenSecret};
 use claviger_service::{
     Caller, Origin,
     passwords::Password,
-    registry::{Ask, RegistryToken},
+    registry::{Ask, RegistryToken, Subject},
 };
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode,
@@ -122,11 +122,12 @@ async fn granted(
     may_change: bool,
 ) -> Result<Granted, Refusal> {
     let origin = visit.origin();
+    let soon = || first_asked(registry, form.all("scope"));
     let caller = match basic {
         None => None,
         Some(Err(NotBasic)) => return Err(Refusal::not_basic()),
         Some(Ok(Basic { user, secret })) => {
-            let caller = registry.app.registry_login(&user, secret, true, &origin).await;
+            let caller = registry.app.registry_login(&user, secret, true, &soon, &origin).await;
             Some(caller.map_err(|error| Refusal::of(&error, &Login::of(&user)))?)
         }
     };
@@ -160,7 +161,9 @@ async fn exchanged(registry: &Registry, visit: &Visit, form: &Form) -> Result<Gr
         }
         Some("password") => {
             let (user, secret) = (needed("username")?, Password::given(needed("password")?));
-            let caller = app.registry_login(user, secret, false, &origin).await;
+            let asked = || form.all("scope").flat_map(|scopes| scopes.split(' '));
+            let soon = || first_asked(registry, asked());
+            let caller = app.registry_login(user, secret, false, &soon, &origin).await;
             caller.map_err(|error| Refusal::of(&error, &Login::of(user)))?
         }
         Some(_) => {
@@ -174,6 +177,18 @@ async fn exchanged(registry: &Registry, visit: &Visit, form: &Form) -> Result<Gr
     let asks = asks(registry, scopes.filter(|scope| !scope.is_empty()))?;
     let offline = form.first("access_type") == Some("offline");
     issue(registry, Some(&caller), asks, service, offline, true, &origin).await
+}
+
+/// The repository that is decided about first.
+fn first_asked<'a>(
+    registry: &Registry,
+    mut scopes: impl Iterator<Item = &'a str>,
+) -> Option<RepoName> {
+    let first = scopes.find(|scope| !scope.is_empty())?;
+    match registry.grammar().read(first).ok()?.subject {
+        Subject::Repository(name) => name,
+        Subject::Catalog => None,
+    }
 }
 
 fn asks<'a>(

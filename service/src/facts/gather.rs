@@ -6,6 +6,7 @@ use claviger_domain::{
     Error,
     access::{NamespaceFacts, RepoAcl, Standing},
     id::PrincipalId,
+    name::RepoName,
     principal::{PrincipalFacts, PrincipalKind, TeamFacts},
     scope::Caps,
 };
@@ -29,6 +30,10 @@ pub(crate) enum About<'a> {
     /// A namespace by its name.
     Namespace(&'a str),
 }
+
+/// Which repository will be decided about when it is known who asks, if that is known already. It is
+/// asked for only when the store is read.
+pub type Soon<'a> = &'a (dyn Fn() -> Option<RepoName> + Sync);
 
 /// A principal whose fact was looked at a moment ago.
 #[derive(Clone, Copy)]
@@ -87,6 +92,60 @@ impl Question for Lookup {
 
     fn owned(&self) -> impl Question<Answer = Self::Answer> + Send + 'static {
         *self
+    }
+}
+
+/// A token, and the repository that will be decided about next.
+struct SignIn<'a> {
+    lookup: &'a Lookup,
+    soon: Soon<'a>,
+}
+
+/// The same, with nothing borrowed.
+struct OwnedSignIn {
+    lookup: Lookup,
+    repo: Option<RepoName>,
+}
+
+impl Question for SignIn<'_> {
+    type Answer = Option<Credentials>;
+
+    fn ask(
+        &self,
+        facts: &Facts,
+        source: &mut Source<'_>,
+        since: Epoch,
+    ) -> Result<Result<Self::Answer, Missing>, Error> {
+        self.lookup.ask(facts, source, since)
+    }
+
+    fn owned(&self) -> impl Question<Answer = Self::Answer> + Send + 'static {
+        OwnedSignIn { lookup: *self.lookup, repo: (self.soon)() }
+    }
+}
+
+impl Question for OwnedSignIn {
+    type Answer = Option<Credentials>;
+
+    fn ask(
+        &self,
+        facts: &Facts,
+        source: &mut Source<'_>,
+        since: Epoch,
+    ) -> Result<Result<Self::Answer, Missing>, Error> {
+        let answer = self.lookup.ask(facts, source, since)?;
+        let who = answer.as_ref().ok().and_then(Option::as_ref);
+        let who = who.and_then(|found| found.principal.as_deref());
+        // what a snapshot says is not kept
+        if let (Some(who), Some(repo), Source::Both(_)) = (who, &self.repo, &source) {
+            // only to have it remembered: the decision gathers it anew, and tells of trouble
+            let _ = facts.foresee(source, since, who, repo.as_str());
+        }
+        Ok(answer)
+    }
+
+    fn owned(&self) -> impl Question<Answer = Self::Answer> + Send + 'static {
+        Self { lookup: self.lookup, repo: self.repo.clone() }
     }
 }
 
@@ -242,6 +301,23 @@ impl Facts {
         self.repos.find(&self.gate, since, source, name, |q, name| repositories::acl(q, name))
     }
 
+    /// Has what a decision about the repository `name` looks at remembered, beside who asks.
+    fn foresee(
+        &self,
+        source: &mut Source<'_>,
+        since: Epoch,
+        who: &PrincipalFacts,
+        name: &str,
+    ) -> Result<(), Error> {
+        let acl = self.find_acl(source, since, name)?.ok().flatten();
+        let org = acl.as_ref().map(|acl| acl.namespace);
+        let org = org.filter(|namespace| namespace.kind == PrincipalKind::Org);
+        for of in who.teams.iter().filter(|of| org.is_some_and(|org| of.org == org.id)) {
+            self.find_team(source, since, of)?.ok();
+        }
+        Ok(())
+    }
+
     /// The answer to `question`, of one moment: asked again when an eviction came in between.
     async fn settled<Q: Question>(
         self: &Arc<Self>,
@@ -294,6 +370,17 @@ impl Facts {
         lookup: &Lookup,
     ) -> Result<Option<Credentials>, Error> {
         self.settled(db, lookup).await
+    }
+
+    /// The same; when the store is read for it, what a decision about the repository that `soon` says
+    /// looks at is read along, so that the decision need not go there once more.
+    pub(crate) async fn sign_in(
+        self: &Arc<Self>,
+        db: &Db,
+        lookup: &Lookup,
+        soon: Soon<'_>,
+    ) -> Result<Option<Credentials>, Error> {
+        self.settled(db, &SignIn { lookup, soon }).await
     }
 
     /// A principal by id; `None` when there is none.

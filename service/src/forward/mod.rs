@@ -33,6 +33,7 @@ use crate::{
     app::App,
     caller::{Caller, Origin},
     decisions::Decision,
+    facts::Soon,
     passwords::Password,
 };
 
@@ -131,7 +132,11 @@ impl App {
         if asked.form && !route.query.is_empty() {
             return Err(Refusal::Ambiguous);
         }
-        let caller = self.forward_login(login, origin).await;
+        let soon = || match &route.needs {
+            Needs::Right(right) => self.forward_name(route, right, path, None),
+            Needs::Nothing | Needs::Token => None,
+        };
+        let caller = self.forward_login(login, &soon, origin).await;
         let caller = match (caller, &route.needs) {
             // what everybody may, may also who comes with something that is no token of ours
             (Err(_), Needs::Nothing) => None,
@@ -184,11 +189,7 @@ impl App {
         if caller.is_none() && !quay.feature_anonymous_access {
             return Err(Refusal::Credential(route.challenge, Error::Unauthenticated));
         }
-        let naming = Naming {
-            library: quay.feature_library_support.then_some(&*quay.library_namespace),
-            nested: quay.feature_extended_repository_names,
-        };
-        let name = right.repository.name(&route.pattern, path, parameter, naming);
+        let name = self.forward_name(route, right, path, parameter);
         let allowed = match &name {
             None => false,
             Some(name) => {
@@ -219,10 +220,27 @@ impl App {
         }
     }
 
+    /// The repository that `right` is about.
+    fn forward_name(
+        &self,
+        route: &Route,
+        right: &Right,
+        path: &str,
+        parameter: Option<&str>,
+    ) -> Option<RepoName> {
+        let quay = &self.settings.quay;
+        let naming = Naming {
+            library: quay.feature_library_support.then_some(&*quay.library_namespace),
+            nested: quay.feature_extended_repository_names,
+        };
+        right.repository.name(&route.pattern, path, parameter, naming)
+    }
+
     /// Who comes with `login`; a forged token is refused before anything is looked up.
     async fn forward_login(
         &self,
         login: Login<'_>,
+        soon: Soon<'_>,
         origin: &Origin,
     ) -> Result<Option<Caller>, Error> {
         let caller = match login {
@@ -233,9 +251,11 @@ impl App {
                     Some((_, rest)) if !self.settings.quay.feature_app_specific_tokens => rest,
                     _ => OPENS,
                 };
-                self.authenticate_token(token, opens, origin).await?
+                self.authenticate_token_for(token, opens, soon, origin).await?
             }
-            Login::Basic { user, secret } => self.any_login(&user, secret, false, origin).await?,
+            Login::Basic { user, secret } => {
+                self.any_login(&user, secret, false, soon, origin).await?
+            }
         };
         self.of_this_house(caller).await.map(Some)
     }

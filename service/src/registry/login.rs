@@ -16,6 +16,7 @@ use claviger_store::principals;
 use crate::{
     app::App,
     caller::{Caller, Origin},
+    facts::Soon,
     passwords::Password,
 };
 
@@ -26,7 +27,7 @@ const OWN_WITHOUT_APP: &[TokenKind] = &[TokenKind::Oauth, TokenKind::Authorizati
 
 impl App {
     /// Who signs in at a registry as `user` with `secret`. A person's password is taken only with
-    /// `passwords`.
+    /// `passwords`. What will be decided then, `soon`, is read along with a token.
     ///
     /// # Errors
     /// [`Error::BadCredential`]: of a robot [`BadCredential::Unknown`] when there is no such robot,
@@ -37,9 +38,10 @@ impl App {
         user: &str,
         secret: Password,
         passwords: bool,
+        soon: Soon<'_>,
         origin: &Origin,
     ) -> Result<Caller, Error> {
-        let caller = match self.any_login(user, secret, passwords, origin).await {
+        let caller = match self.any_login(user, secret, passwords, soon, origin).await {
             Err(Error::BadCredential(BadCredential::Password))
                 if user.contains('+') && !self.is_robot(user).await? =>
             {
@@ -66,21 +68,24 @@ impl App {
         user: &str,
         secret: Password,
         passwords: bool,
+        soon: Soon<'_>,
         origin: &Origin,
     ) -> Result<Caller, Error> {
         let quay = &self.settings.quay;
         match user {
             "$token" => Err(BadCredential::Unknown.into()),
             "$app" if quay.feature_app_specific_tokens => {
-                self.authenticate_token(secret.expose(), &[TokenKind::App], origin).await
+                self.authenticate_token_for(secret.expose(), &[TokenKind::App], soon, origin).await
             }
             "$oauthtoken" => {
-                self.authenticate_token(secret.expose(), &[TokenKind::Oauth], origin).await
+                self.authenticate_token_for(secret.expose(), &[TokenKind::Oauth], soon, origin)
+                    .await
             }
-            robot if robot.contains('+') => self.robot_login(robot, secret, origin).await,
+            robot if robot.contains('+') => self.robot_login(robot, secret, soon, origin).await,
             _ if self.keys.looks_like_token(secret.expose()) => {
                 let opens = if quay.feature_app_specific_tokens { OWN } else { OWN_WITHOUT_APP };
-                let caller = self.authenticate_token(secret.expose(), opens, origin).await;
+                let caller =
+                    self.authenticate_token_for(secret.expose(), opens, soon, origin).await;
                 own(user, caller)
             }
             _ if !passwords => Err(BadCredential::Password.into()),
@@ -95,6 +100,7 @@ impl App {
         &self,
         robot: &str,
         secret: Password,
+        soon: Soon<'_>,
         origin: &Origin,
     ) -> Result<Caller, Error> {
         if !self.settings.quay.admits_robot(robot) {
@@ -102,7 +108,7 @@ impl App {
         }
         let secret = secret.expose();
         let caller = if self.keys.looks_like_token(secret) {
-            self.authenticate_token(secret, &[TokenKind::Robot], origin).await
+            self.authenticate_token_for(secret, &[TokenKind::Robot], soon, origin).await
         } else {
             self.authenticate_foreign(secret, origin).await
         };

@@ -5,23 +5,29 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use claviger_domain::{
-    Error,
+    Error, TokenKind,
     access::{Grantee, decide},
-    id::{AccountId, PrincipalId, RepoId, TeamId},
+    id::{AccountId, PrincipalId, RepoId, RequestId, TeamId},
     name::RepoName,
     principal::{PrincipalFacts, PrincipalKind},
     role::{Action, OrgRole, RepoState, Role, Visibility},
     scope::Caps,
 };
-use claviger_service::{App, Caller, Credential, Settings};
+use claviger_service::{App, Caller, Credential, Origin, Settings};
 use claviger_store::{
-    Query, Stmt, Tx, permissions,
+    Memory, Query, Stmt, Touched, Tx, permissions,
     principals::{self, Principal},
     repositories::{self, Repository},
     teams::{self, Team},
     users,
 };
-use claviger_tests::{app::TestApp, both, stands::SeededChance};
+use claviger_tests::{
+    app::TestApp,
+    both,
+    case::{seed, settings},
+    stands::SeededChance,
+};
+use serde_json::Map;
 
 use super::naive::Rows;
 
@@ -29,6 +35,10 @@ const USERS: [&str; 4] = ["ann", "bob", "cid", "acme+ci"];
 const TEAMS: [&str; 3] = ["owners", "makers", "readers"];
 const REPOS: [&str; 4] = ["acme/app", "acme/lib", "ann/own", "acme/gone"];
 const DECISIONS: usize = 16_000;
+
+/// An app token of `reader`, as the seed has it.
+const READER: &str = "TTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTT\
+                      UUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUUU";
 
 const ACCOUNT: Stmt = Stmt::same("SELECT id FROM account LIMIT 1");
 
@@ -210,5 +220,55 @@ both! {
         assert!(left.await.unwrap().is_none(), "a server that stops takes its row along");
         beside.close();
         stored.close();
+    }
+
+    async fn what_is_decided_next_is_read_along_with_the_token(engine: Engine) {
+        let settings = settings::of(&Map::new(), &seed::read());
+        let (here, secrets) = TestApp::seeded(engine, settings).await;
+        let (facts, secret) = (here.app.facts(), secrets.ours(READER));
+        let chance = SeededChance::new(9);
+        let origin = Origin { door: "test", address: None, request_id: RequestId::random(&chance) };
+        for (about, exists) in [("devtable/shared", true), ("buynlarge/orgrepo", true), ("devtable/nothing", false)] {
+            let about: RepoName = about.parse().unwrap();
+            facts.evict(&[Touched::All]);
+            let trips = facts.fills().seen().count;
+            let soon = || Some(about.clone());
+            let caller =
+                here.app.authenticate_token_for(&secret, &[TokenKind::App], &soon, &origin).await;
+            let caller = caller.unwrap();
+            assert_eq!(facts.fills().seen().count, trips + 1, "{about}");
+            let along = here.app.about_repo(Some(&caller), &about).await.unwrap();
+            // what is not there is not remembered
+            let more = u64::from(!exists);
+            assert_eq!(facts.fills().seen().count, trips + 1 + more, "{about}");
+            facts.evict(&[Touched::All]);
+            let apart = here.app.about_repo(Some(&caller), &about).await.unwrap();
+            assert_eq!(format!("{along:?}"), format!("{apart:?}"));
+            assert_eq!(along.acl.is_some(), exists);
+        }
+    }
+
+    /// A change between the sign-in and the decision is seen by the decision.
+    async fn what_was_read_along_is_forgotten_like_everything_else(engine: Engine) {
+        let settings = settings::of(&Map::new(), &seed::read());
+        let (here, secrets) = TestApp::seeded(engine, settings).await;
+        let (about, secret): (RepoName, _) = ("devtable/shared".parse().unwrap(), secrets.ours(READER));
+        let chance = SeededChance::new(9);
+        let origin = Origin { door: "test", address: None, request_id: RequestId::random(&chance) };
+        here.app.facts().evict(&[Touched::All]);
+        let soon = || Some(about.clone());
+        let caller = here.app.authenticate_token_for(&secret, &[TokenKind::App], &soon, &origin).await;
+        let caller = caller.unwrap();
+        let may = async || {
+            let gathered = here.app.about_repo(Some(&caller), &about).await.unwrap();
+            decide(&gathered.asker(), gathered.acl.as_deref().unwrap(), Action::Pull)
+        };
+        assert!(may().await);
+        let taken = here.db.write(|tx| {
+            let repo = repositories::find(tx, "devtable/shared")?.unwrap();
+            Ok(permissions::take_from_user(tx, &repo, "reader")?)
+        });
+        taken.await.unwrap();
+        assert!(!may().await);
     }
 }
