@@ -106,9 +106,10 @@ impl Asker<'_> {
     };
 
     fn team(&self, id: TeamId) -> Option<&TeamFacts> {
+        // those of one organisation, so at most a few, and often none
+        let team = self.teams.iter().find(|team| team.id == id)?;
         let member = self.principal?.teams.binary_search_by(|t| t.team.cmp(&id)).is_ok();
-        let team = self.teams.iter().find(|team| team.id == id);
-        if member { team.map(Arc::as_ref) } else { None }
+        member.then_some(team)
     }
 
     /// The teams of `namespace` that make him its admin, or creator.

@@ -79,6 +79,11 @@ macro_rules! ids {
             pub fn as_str(&self) -> &str {
                 std::str::from_utf8(&self.0).unwrap_or_default()
             }
+
+            /// The same as bytes.
+            pub const fn as_bytes(&self) -> &[u8; 36] {
+                &self.0
+            }
         }
 
         impl FromStr for $name {

@@ -54,7 +54,6 @@ impl Activity {
     fn part(&self, id: &TokenId) -> Option<MutexGuard<'_, Uses>> {
         // ids are random text: their last bytes spread well
         let byte = id
-            .as_str()
             .as_bytes()
             .iter()
             .rev()

@@ -133,7 +133,7 @@ pub(crate) fn ways(matter: &Matter, question: &Question<'_>) -> (Option<&'static
 
 fn reasons(matter: &Matter, question: &Question<'_>) -> Option<Reasons> {
     let gathered = &matter.gathered;
-    let teams = gathered.teams.as_slice();
+    let teams = &*gathered.teams;
     match question.object {
         Object::Repository(name) => {
             let action = question.action.parse::<Action>().ok()?;

@@ -18,8 +18,10 @@
 //! Source: `SECURITY.md` section 3; decision 0003. The rule itself is in `gate.rs`, where every
 //! interleaving of it is checked.
 
+mod few;
 mod gate;
 mod gather;
+mod name;
 mod shelf;
 mod weight;
 
@@ -48,10 +50,11 @@ use claviger_store::{Db, Memory, Touched, feed::Feed};
 
 use crate::histogram::Histogram;
 
-pub use self::gather::Soon;
 pub(crate) use self::gather::{About, Known};
+pub use self::{few::Few, gather::Soon};
 use self::{
     gate::{Epoch, Gate},
+    name::Name,
     shelf::Shelf,
 };
 
@@ -63,7 +66,7 @@ pub struct Facts {
     tokens: Shelf<Lookup, TokenFacts>,
     principals: Shelf<PrincipalId, PrincipalFacts>,
     teams: Shelf<TeamId, TeamFacts>,
-    repos: Shelf<Box<str>, RepoAcl>,
+    repos: Shelf<Name, RepoAcl>,
     gate: Gate,
     fills: Histogram,
     max_staleness: Duration,
@@ -136,7 +139,7 @@ pub struct Gathered {
     /// Who asks; `None` for nobody.
     pub principal: Option<Arc<PrincipalFacts>>,
     /// His teams in the organisation that the namespace is.
-    pub teams: Vec<Arc<TeamFacts>>,
+    pub teams: Few<Arc<TeamFacts>>,
     /// The repository; `None` when there is none.
     pub acl: Option<Arc<RepoAcl>>,
     /// The namespace; `None` when there is none.

@@ -13,7 +13,7 @@ use claviger_domain::{
 use claviger_store::{Db, Query, principals, repositories, teams, tokens};
 
 use super::{
-    AsOf, Credentials, Facts, Gathered, Lookup,
+    AsOf, Credentials, Facts, Few, Gathered, Lookup,
     gate::Epoch,
     shelf::{Found, Missing, Source},
 };
@@ -169,7 +169,7 @@ impl Question for PrincipalId {
 /// Facts without what the settings make of them.
 pub(super) struct Raw {
     pub(super) principal: Option<Arc<PrincipalFacts>>,
-    pub(super) teams: Vec<Arc<TeamFacts>>,
+    pub(super) teams: Few<Arc<TeamFacts>>,
     pub(super) acl: Option<Arc<RepoAcl>>,
     pub(super) namespace: Option<NamespaceFacts>,
 }
@@ -196,7 +196,7 @@ impl Question for Decision<'_> {
         source: &mut Source<'_>,
         since: Epoch,
     ) -> Result<Result<Raw, Missing>, Error> {
-        let mut raw = Raw { principal: None, teams: Vec::new(), acl: None, namespace: None };
+        let mut raw = Raw { principal: None, teams: Few::default(), acl: None, namespace: None };
         if let Some(known) = self.principal {
             let current = known.as_of == AsOf(Some(since)) && !matches!(source, Source::Store(_));
             raw.principal = if current {

@@ -11,7 +11,7 @@ use claviger_domain::{
 };
 use quick_cache::Weighter;
 
-use super::Lookup;
+use super::{Lookup, name::Name};
 
 /// Weighs facts in bytes, roughly, so that the bound on memory holds.
 #[derive(Clone)]
@@ -41,8 +41,8 @@ impl Weighter<TeamId, Arc<TeamFacts>> for Bytes {
         bytes(size_of::<TeamFacts>(), team.name.len())
     }
 }
-impl Weighter<Box<str>, Arc<RepoAcl>> for Bytes {
-    fn weight(&self, name: &Box<str>, acl: &Arc<RepoAcl>) -> u64 {
+impl Weighter<Name, Arc<RepoAcl>> for Bytes {
+    fn weight(&self, name: &Name, acl: &Arc<RepoAcl>) -> u64 {
         bytes(size_of::<RepoAcl>(), name.len() + acl.grants.len() * size_of::<Grant>())
     }
 }

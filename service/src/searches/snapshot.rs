@@ -16,7 +16,7 @@ use claviger_store::{Query, principals, repositories, teams, tokens};
 
 use crate::{
     access::standing,
-    facts::Gathered,
+    facts::{Few, Gathered},
     questions::{Insight, Matter, Subject, bar_of},
     settings::Settings,
 };
@@ -147,7 +147,7 @@ impl<'a> Snapshot<'a> {
         person: &Person,
         thing: &Thing,
     ) -> Result<Matter, Error> {
-        let mut teams = Vec::new();
+        let mut teams = Few::default();
         let org = thing.namespace.filter(|namespace| namespace.kind == PrincipalKind::Org);
         if let (Some(facts), Some(org)) = (&person.facts, org) {
             let his = |of: &&TeamOf| of.org == org.id;
