@@ -26,6 +26,9 @@ pub(crate) fn measure(bench: &Bench, hot: &Hot) -> Outcome<Vec<Row>> {
     let world = World::open(&set, size)?;
     let large = Hot::start(bench, &set, &world, "large")?;
     let asked = |asked: Asked| {
+        for server in [&large, hot] {
+            server.ask_everything(asked)?;
+        }
         let (figures, yardsticks) = beside(bench, &large, hot, asked)?;
         Outcome::Ok(row(&format!("{} ({})", asked.what, asked.id), &figures, &yardsticks))
     };
