@@ -79,6 +79,12 @@ impl Lines {
         let _ = out.write_all(&waiting).and_then(|()| out.flush());
     }
 
+    /// Takes a whole line, which is written at once where that is asked for, or where lines do
+    /// not wait.
+    pub(crate) fn add_line(&self, line: &[u8], at_once: bool) {
+        self.add(line, at_once || !self.0.gathers.load(Relaxed));
+    }
+
     fn add(&self, text: &[u8], at_once: bool) {
         let mut waiting = lock(&self.0.waiting);
         let first = waiting.is_empty();

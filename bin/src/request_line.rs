@@ -1,82 +1,140 @@
 //! The log line of a request as text, byte for byte what the usual format makes of it. There is one
-//! for each request, and the usual format, which can do much more, costs as many instructions as
+//! for each request, and the usual way, which can do much more, costs as many instructions as
 //! half of the decision.
 
-use std::{
-    cell::RefCell,
-    fmt::{self, Debug, Write as _},
-};
+use std::{cell::RefCell, fmt::Write as _, io::Write as _, net::IpAddr};
 
-use tracing::{
-    Event, Level, Subscriber,
-    field::{Field, Visit},
-};
-use tracing_subscriber::{
-    fmt::{
-        FmtContext,
-        format::{Format, FormatEvent, FormatFields, Writer},
-    },
-    registry::LookupSpan,
-};
+use claviger_http::log::{Ended, RequestLog};
 
-use crate::clock::micros;
+use crate::{clock::micros, lines::Lines};
 
-/// What lines of requests are said to come from.
-const TARGET: &str = "claviger::request";
+/// Writes lines of requests.
+pub(crate) struct RequestLines {
+    lines: Lines,
+    /// Only of those that are trouble.
+    trouble_only: bool,
+}
 
-/// The usual format, but for lines of requests.
-#[derive(Default)]
-pub(crate) struct Text(Format);
-
-impl<S, N> FormatEvent<S, N> for Text
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let about = event.metadata();
-        if about.target() != TARGET || writer.has_ansi_escapes() {
-            return self.0.format_event(context, writer, event);
-        }
-        let now = micros();
-        SECOND.with_borrow_mut(|second| {
-            second.turn_to(now.div_euclid(MILLION));
-            writer.write_str(&second.text)
-        })?;
-        write_digits::<6>(&mut writer, now.rem_euclid(MILLION))?;
-        writer.write_char('Z')?;
-        writer.write_str(match *about.level() {
-            Level::ERROR => " ERROR ",
-            Level::WARN => "  WARN ",
-            Level::INFO => "  INFO ",
-            Level::DEBUG => " DEBUG ",
-            Level::TRACE => " TRACE ",
-        })?;
-        writer.write_str(TARGET)?;
-        writer.write_char(':')?;
-        let mut fields = Fields { writer: &mut writer, outcome: Ok(()) };
-        event.record(&mut fields);
-        fields.outcome?;
-        writer.write_char('\n')
+impl RequestLines {
+    /// Lines of all requests, or only of those that are trouble.
+    pub(crate) fn new(lines: Lines, trouble_only: bool) -> Self {
+        Self { lines, trouble_only }
     }
 }
 
+impl RequestLog for RequestLines {
+    fn tell(&self, ended: &Ended<'_>) {
+        let trouble = ended.is_trouble();
+        if self.trouble_only && !trouble {
+            return;
+        }
+        LINE.with_borrow_mut(|line| {
+            line.clear();
+            SECOND.with_borrow_mut(|second| begin(line, second, micros()));
+            write(line, ended);
+            self.lines.add_line(line, trouble);
+        });
+    }
+}
+
+thread_local! {
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static SECOND: RefCell<Second> =
+        const { RefCell::new(Second { number: i64::MIN, text: String::new() }) };
+}
+
 const MILLION: i64 = 1_000_000;
+
+/// The time, `now` microseconds after 1970.
+fn begin(line: &mut Vec<u8>, second: &mut Second, now: i64) {
+    second.turn_to(now.div_euclid(MILLION));
+    line.extend_from_slice(second.text.as_bytes());
+    let mut digits = [b'0'; 6];
+    let mut rest = now.rem_euclid(MILLION);
+    for digit in digits.iter_mut().rev() {
+        *digit += u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+    }
+    line.extend_from_slice(&digits);
+    line.push(b'Z');
+}
+
+/// All behind the time.
+fn write(line: &mut Vec<u8>, ended: &Ended<'_>) {
+    let Ended { method, door, route, status, took, request, address, principal, error } = *ended;
+    let level: &[u8] = if ended.is_trouble() { b" ERROR" } else { b"  INFO" };
+    let method = method.as_str().as_bytes();
+    let request = request.as_str().as_bytes();
+    for part in [level, b" claviger::request: method=", method, b" door="] {
+        line.extend_from_slice(part);
+    }
+    quote(line, door);
+    line.extend_from_slice(b" route=");
+    quote(line, route);
+    line.extend_from_slice(b" status=");
+    number(line, status.into());
+    line.extend_from_slice(b" duration_us=");
+    number(line, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    line.extend_from_slice(b" request=");
+    line.extend_from_slice(request);
+    if let Some(address) = address {
+        line.extend_from_slice(b" address=");
+        write_address(line, address);
+    }
+    if let Some(principal) = principal {
+        line.extend_from_slice(b" principal=");
+        line.extend_from_slice(principal.as_str().as_bytes());
+    }
+    if let Some(error) = error {
+        line.extend_from_slice(b" error=");
+        quote(line, error);
+    }
+    line.push(b'\n');
+}
+
+/// `text` in quotation marks; what is not plain in it is written with escapes.
+fn quote(line: &mut Vec<u8>, text: &str) {
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if text.bytes().all(plain) {
+        line.push(b'"');
+        line.extend_from_slice(text.as_bytes());
+        line.push(b'"');
+    } else {
+        let _ = write!(line, "{text:?}"); // writing to memory cannot fail
+    }
+}
+
+fn number(line: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut written = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+        written += 1;
+        if number == 0 {
+            break;
+        }
+    }
+    line.extend_from_slice(digits.get(digits.len() - written..).unwrap_or_default());
+}
+
+fn write_address(line: &mut Vec<u8>, address: IpAddr) {
+    let IpAddr::V4(address) = address else {
+        let _ = write!(line, "{address}"); // writing to memory cannot fail
+        return;
+    };
+    for (at, octet) in address.octets().into_iter().enumerate() {
+        if at > 0 {
+            line.push(b'.');
+        }
+        number(line, octet.into());
+    }
+}
 
 /// A second since 1970, and how it is written up to the fraction, such as `2026-11-29T03:20:12.`.
 struct Second {
     number: i64,
     text: String,
-}
-
-thread_local! {
-    static SECOND: RefCell<Second> =
-        const { RefCell::new(Second { number: i64::MIN, text: String::new() }) };
 }
 
 impl Second {
@@ -108,62 +166,18 @@ fn date(days: i64) -> (i64, i64, i64) {
     (era * 400 + year + later, month, day)
 }
 
-/// `N` digits of `number`, which has no more.
-fn write_digits<const N: usize>(out: &mut Writer<'_>, mut number: i64) -> fmt::Result {
-    let mut digits = [b'0'; N];
-    for digit in digits.iter_mut().rev() {
-        *digit += u8::try_from(number % 10).unwrap_or_default();
-        number /= 10;
-    }
-    out.write_str(std::str::from_utf8(&digits).unwrap_or_default())
-}
-
-/// Writes each field as ` name=value`.
-struct Fields<'a, 'w> {
-    writer: &'a mut Writer<'w>,
-    outcome: fmt::Result,
-}
-
-impl Fields<'_, '_> {
-    fn add(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        if self.outcome.is_ok() {
-            self.outcome = self.name(field).and_then(|()| value(self.writer));
-        }
-    }
-
-    fn name(&mut self, field: &Field) -> fmt::Result {
-        self.writer.write_char(' ')?;
-        self.writer.write_str(field.name())?;
-        self.writer.write_char('=')
-    }
-}
-
-impl Visit for Fields<'_, '_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.add(field, |out| write!(out, "{value:?}"));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
-        self.add(field, |out| {
-            if !value.bytes().all(plain) {
-                return write!(out, "{value:?}");
-            }
-            out.write_char('"')?;
-            out.write_str(value)?;
-            out.write_char('"')
-        });
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::{
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
 
-    use tracing_subscriber::{Layer as _, fmt, layer::SubscriberExt as _, registry};
+    use claviger_http::log::Events;
+    use http::Method;
+    use tracing_subscriber::{fmt, layer::SubscriberExt as _, registry};
 
     use super::*;
-    use crate::lines::Lines;
 
     #[derive(Clone, Default)]
     struct Out(Arc<Mutex<Vec<u8>>>);
@@ -178,41 +192,65 @@ mod tests {
         }
     }
 
-    /// What `say` says, without the time at its beginning.
-    fn said(own: bool, say: fn()) -> String {
-        let out = Out::default();
-        let lines = fmt::layer().with_writer(Lines::new(out.clone())).with_ansi(false);
-        let lines = if own { lines.event_format(Text::default()).boxed() } else { lines.boxed() };
-        tracing::subscriber::with_default(registry().with(lines), say);
+    /// The lines that were written, without the time at the beginning of each.
+    fn written(out: &Out) -> Vec<String> {
         let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
-        let (time, rest) = text.split_once('Z').unwrap();
-        let form = time.replace(|c: char| c.is_ascii_digit(), "0");
-        assert_eq!(form, "0000-00-00T00:00:00.000000");
-        rest.to_owned()
+        let without = |line: &str| {
+            let (time, rest) = line.split_once('Z').unwrap();
+            let form = time.replace(|c: char| c.is_ascii_digit(), "0");
+            assert_eq!(form, "0000-00-00T00:00:00.000000");
+            rest.to_owned()
+        };
+        text.split_terminator('\n').map(without).collect()
+    }
+
+    fn cases() -> [Ended<'static>; 4] {
+        let usual = Ended {
+            method: &Method::GET,
+            door: "quay",
+            route: "/api/v1/user/",
+            status: 200,
+            took: Duration::from_micros(1_070),
+            request: "00000000-0000-4000-8000-000000000001".parse().unwrap(),
+            address: None,
+            principal: None,
+            error: None,
+        };
+        let principal = Some("00000000-0000-4000-8000-000000000002".parse().unwrap());
+        let v4 = Some("192.0.2.10".parse().unwrap());
+        let v6 = Some("2001:db8::1".parse().unwrap());
+        let error = Some("a \"quoted\" \\ one,\nof two lines, \u{e4}\u{1b}");
+        [
+            usual,
+            Ended { principal, address: v4, took: Duration::ZERO, ..usual },
+            Ended { address: v6, status: 404, error: Some("plain"), ..usual },
+            Ended { status: 500, route: "", error, took: Duration::MAX, ..usual },
+        ]
     }
 
     #[test]
     fn a_line_is_what_the_usual_format_makes_of_it() {
-        let cases: [fn(); 4] = [
-            || {
-                tracing::info!(
-                    target: "claviger::request",
-                    method = %"GET", door = "quay", route = "/api/v1/user/", status = 200_u16,
-                    duration_us = 17_u64, request = %"an id", address = Option::<&str>::None,
-                );
-            },
-            || {
-                tracing::error!(
-                    target: "claviger::request",
-                    error = "a \"quoted\" \\ one,\nof two lines, \u{e4}\u{1b}", some = Some("x"),
-                );
-            },
-            || tracing::info!(target: "claviger::request", good = true, below = -5_i64, at = 0.5),
-            || tracing::warn!(reason = "another", "something of another target"),
-        ];
-        for say in cases {
-            assert_eq!(said(true, say), said(false, say));
+        let (ours, usual) = (Out::default(), Out::default());
+        let log = RequestLines::new(Lines::new(ours.clone()), false);
+        let lines = fmt::layer().with_writer(Lines::new(usual.clone())).with_ansi(false);
+        tracing::subscriber::with_default(registry().with(lines), || {
+            for ended in cases() {
+                Events.tell(&ended);
+                log.tell(&ended);
+            }
+        });
+        assert_eq!(written(&ours).len(), cases().len());
+        assert_eq!(written(&ours), written(&usual));
+    }
+
+    #[test]
+    fn nothing_but_trouble_is_told_where_nothing_else_is_wanted() {
+        let out = Out::default();
+        let log = RequestLines::new(Lines::new(out.clone()), true);
+        for ended in cases() {
+            log.tell(&ended);
         }
+        assert_eq!(written(&out).len(), 1);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::{
     panic,
 };
 
+use claviger_http::log::{Events, RequestLog};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
     Layer, filter::Targets, fmt, layer::SubscriberExt, registry, util::SubscriberInitExt,
@@ -16,7 +17,7 @@ use tracing_subscriber::{
 use crate::{
     config::{LogFormat, LogLevel},
     lines::{Gathered, Lines},
-    request_line::Text,
+    request_line::RequestLines,
 };
 
 /// Begins to write log lines.
@@ -24,14 +25,23 @@ pub(crate) fn start(format: LogFormat, level: LogLevel) {
     begin(format, level, Lines::new(io::stderr()));
 }
 
-/// The same for a server: lines of requests wait for a moment, or until what this gives goes.
-pub(crate) fn gather(format: LogFormat, level: LogLevel) -> Gathered {
+/// The same for a server: lines of requests wait for a moment, or until what this gives goes. With
+/// it comes who is told of requests.
+pub(crate) fn gather(format: LogFormat, level: LogLevel) -> (Gathered, Box<dyn RequestLog>) {
     let lines = Lines::new(io::stderr());
     begin(format, level, lines.clone());
     if let Err(error) = lines.gather() {
         tracing::warn!(%error, "log lines are written one by one");
     }
-    Gathered(lines)
+    let log: Box<dyn RequestLog> = match format {
+        // colours are for people who watch: they need no speed
+        LogFormat::Text if !io::stderr().is_terminal() => {
+            let trouble_only = matches!(level, LogLevel::Error | LogLevel::Warn);
+            Box::new(RequestLines::new(lines.clone(), trouble_only))
+        }
+        LogFormat::Text | LogFormat::Json => Box::new(Events),
+    };
+    (Gathered(lines), log)
 }
 
 fn begin(format: LogFormat, level: LogLevel, lines: Lines) {
@@ -46,7 +56,7 @@ fn begin(format: LogFormat, level: LogLevel, lines: Lines) {
         Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("claviger", level);
     let lines = fmt::layer().with_writer(lines).with_ansi(io::stderr().is_terminal());
     let lines = match format {
-        LogFormat::Text => lines.event_format(Text::default()).boxed(),
+        LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
     };
     // what it panicked with may quote what a client sent

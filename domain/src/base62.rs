@@ -9,8 +9,8 @@ const GROUP_VALUE: u64 = 62u64.pow(10);
 /// Room for 320 bits, the lowest first.
 type Limbs = [u64; 5];
 
-/// What [`DIGITS`] holds for what is no digit.
-const NONE: u8 = 0xff;
+/// What [`DIGITS`] holds for what is no digit; no digit has one of its two highest bits.
+const NONE: u8 = 0xc0;
 /// The value of each character.
 #[expect(clippy::indexing_slicing, reason = "a byte is below 256, and it is compiled away")]
 const DIGITS: [u8; 256] = {
@@ -22,11 +22,6 @@ const DIGITS: [u8; 256] = {
     }
     digits
 };
-
-fn digit(character: u8) -> Option<u64> {
-    let digit = DIGITS.get(usize::from(character)).copied().filter(|digit| *digit != NONE);
-    digit.map(u64::from)
-}
 
 fn character(digit: u64) -> u8 {
     usize::try_from(digit).ok().and_then(|at| ALPHABET.get(at)).copied().unwrap_or(b'0')
@@ -82,13 +77,20 @@ pub(crate) fn encode<const W: usize>(bytes: &[u8]) -> [u8; W] {
 /// more than `N` bytes.
 pub(crate) fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let mut number = Limbs::default();
+    // of all characters together, so that there is one branch for all
+    let mut seen = 0;
     for group in text.chunks(GROUP) {
         let (mut value, mut weight) = (0, 1);
         for character in group {
-            value = value * 62 + digit(*character)?;
+            let digit = DIGITS.get(usize::from(*character)).copied().unwrap_or(NONE);
+            seen |= digit;
+            value = value * 62 + u64::from(digit & !NONE);
             weight *= 62;
         }
         multiply_add(&mut number, weight, value)?;
+    }
+    if seen & NONE != 0 {
+        return None;
     }
     let mut all = number.iter().flat_map(|limb| limb.to_le_bytes());
     let mut bytes = [0; N];

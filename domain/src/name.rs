@@ -133,12 +133,16 @@ pub fn check_repo_path(path: &str) -> Result<(), NameError> {
     if path.len() > MAX_REPO_PATH {
         return Err(NameError::Length(1, MAX_REPO_PATH));
     }
-    let good = path.split('/').all(|segment| {
-        let mut bytes = segment.bytes();
-        bytes.next().is_some_and(|first| matches!(first, b'a'..=b'z' | b'0'..=b'9'))
-            && bytes.all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
-    });
-    if good { Ok(()) } else { Err(NameError::Pattern(REPO_SEGMENT_PATTERN)) }
+    let mut begins = true;
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' => begins = false,
+            b'.' | b'_' | b'-' if !begins => {}
+            b'/' if !begins => begins = true,
+            _ => return Err(NameError::Pattern(REPO_SEGMENT_PATTERN)),
+        }
+    }
+    if begins { Err(NameError::Pattern(REPO_SEGMENT_PATTERN)) } else { Ok(()) }
 }
 
 impl RepoName {

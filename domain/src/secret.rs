@@ -150,12 +150,9 @@ impl Selector {
 
     /// Under which the store finds it: its SHA-256, from which it cannot be had back.
     pub fn lookup(&self) -> Lookup {
-        let mut lookup = [0; 32];
         let hash = digest::digest(&digest::SHA256, &self.0);
-        for (to, from) in lookup.iter_mut().zip(hash.as_ref()) {
-            *to = *from;
-        }
-        lookup
+        // as long as a hash of this kind is
+        hash.as_ref().first_chunk().copied().unwrap_or_default()
     }
 }
 
@@ -179,9 +176,9 @@ pub fn mac_input(
     selector: &Selector,
 ) -> [u8; MAC_INPUT_BYTES] {
     let mut input = [0; MAC_INPUT_BYTES];
-    let parts = [format, kind.letter(), generation].into_iter().chain(selector.0);
-    for (to, from) in input.iter_mut().zip(parts) {
-        *to = from;
+    if let Some((head, tail)) = input.split_first_chunk_mut() {
+        *head = [format, kind.letter(), generation];
+        tail.copy_from_slice(&selector.0);
     }
     input
 }

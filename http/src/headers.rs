@@ -21,6 +21,7 @@ const DEFAULTS: [(HeaderName, HeaderValue); 4] = [
 
 /// Adds the headers that are not there yet.
 pub(crate) fn complete(headers: &mut HeaderMap) {
+    headers.reserve(DEFAULTS.len() + 1); // these and the request's id
     for (name, value) in DEFAULTS {
         headers.entry(name).or_insert(value);
     }

@@ -3,7 +3,6 @@
 use std::{pin::Pin, sync::Arc};
 
 use axum::{
-    Extension,
     extract::State,
     response::{IntoResponse, Response},
 };
@@ -17,7 +16,6 @@ use crate::{
     Door, Face, Porch, Routes, Visit,
     client_ip::{FORWARDED_FOR, is_among},
     metrics::Metrics,
-    origin::Peer,
 };
 
 /// Whether the store can be reached at this moment.
@@ -67,11 +65,10 @@ async fn readyz(State(operators): State<Operators>) -> Response {
 
 async fn show_metrics(
     State(Operators { porch, metrics_for, .. }): State<Operators>,
-    peer: Option<Extension<Peer>>,
     visit: Visit,
     headers: HeaderMap,
 ) -> Response {
-    if metrics_for == MetricsFor::Loopback && !local(&porch, peer, &visit, &headers) {
+    if metrics_for == MetricsFor::Loopback && !local(&porch, &visit, &headers) {
         return plain(StatusCode::FORBIDDEN, "only for clients on this machine");
     }
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -80,8 +77,8 @@ async fn show_metrics(
 
 /// Whether the client is on this machine. What a proxy passes on does not count as local, even
 /// where the operator forgot to name the proxy as trusted.
-fn local(porch: &Porch, peer: Option<Extension<Peer>>, visit: &Visit, headers: &HeaderMap) -> bool {
-    let trusted = peer.is_some_and(|peer| is_among(peer.0.0.ip(), &porch.trusted_proxies));
+fn local(porch: &Porch, visit: &Visit, headers: &HeaderMap) -> bool {
+    let trusted = visit.peer().is_some_and(|peer| is_among(peer.0.ip(), &porch.trusted_proxies));
     let passed_on = headers.contains_key(FORWARDED_FOR) || headers.contains_key("forwarded");
     (trusted || !passed_on) && visit.address().is_some_and(|address| address.is_loopback())
 }

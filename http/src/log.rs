@@ -1,15 +1,24 @@
 //! One line a request: which route, by whom, how it ended. Never a path, a query, a user name of
 //! Basic, or a secret.
 
-use std::{error::Error as StdError, fmt::Write as _, sync::Arc, time::Instant};
+use std::{
+    error::Error as StdError,
+    fmt::Write as _,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use claviger_domain::{BadCredential, Error};
+use claviger_domain::{
+    BadCredential, Error,
+    id::{PrincipalId, RequestId},
+};
 use http::{Method, StatusCode};
 
 use crate::{
     Visit,
-    metrics::RouteStats,
-    trace::{Context, Done, Tracer},
+    metrics::{Metrics, RouteStats},
+    trace::{Context, Done},
 };
 
 /// What went wrong, for the log line. A door puts it into the extensions of its answer.
@@ -69,23 +78,85 @@ fn chain(error: &Error) -> String {
     text
 }
 
-/// The line of one request. It is written when the answer is there; a request whose client went
-/// away before has the status 499.
-pub(crate) struct Line {
+/// What is told of a request when it has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// The door.
+    pub door: &'static str,
+    /// The template of the route; empty when there is none.
+    pub route: &'a str,
+    /// The status of the answer; 499 when the client went away before.
+    pub status: u16,
+    /// How long it took.
+    pub took: Duration,
+    /// Its id.
+    pub request: RequestId,
+    /// The client's address.
+    pub address: Option<IpAddr>,
+    /// Whose credential was accepted.
+    pub principal: Option<PrincipalId>,
+    /// What went wrong.
+    pub error: Option<&'a str>,
+}
+
+impl Ended<'_> {
+    /// Whether the trouble is ours, so that somebody should look at it.
+    pub fn is_trouble(&self) -> bool {
+        self.status >= 500
+    }
+}
+
+/// Who is told of every request.
+pub trait RequestLog: Send + Sync {
+    /// One has ended.
+    fn tell(&self, ended: &Ended<'_>);
+}
+
+/// Tells by an event, as everything else is told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Events;
+
+impl RequestLog for Events {
+    fn tell(&self, ended: &Ended<'_>) {
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "claviger::request",
+                    method = %ended.method,
+                    door = ended.door,
+                    route = ended.route,
+                    status = ended.status,
+                    duration_us = u64::try_from(ended.took.as_micros()).unwrap_or(u64::MAX),
+                    request = %ended.request,
+                    address = ended.address.map(tracing::field::display),
+                    principal = ended.principal.map(tracing::field::display),
+                    error = ended.error,
+                )
+            };
+        }
+        if ended.is_trouble() { line!(error) } else { line!(info) }
+    }
+}
+
+/// One request, from its head to its answer.
+pub(crate) struct Line<'e> {
     pub(crate) visit: Visit,
     pub(crate) door: &'static str,
     pub(crate) method: Method,
-    pub(crate) route: Arc<str>,
-    pub(crate) stats: Arc<RouteStats>,
+    pub(crate) route: &'e Arc<str>,
+    pub(crate) stats: &'e RouteStats,
+    pub(crate) metrics: &'e Metrics,
     pub(crate) started: Instant,
     /// The span that tells of it, if one does.
-    pub(crate) traced: Option<(Arc<Tracer>, Context)>,
+    pub(crate) traced: Option<Context>,
     pub(crate) ended: Option<(StatusCode, Option<Cause>)>,
 }
 
 const GONE: u16 = 499;
 
-impl Drop for Line {
+impl Drop for Line<'_> {
     fn drop(&mut self) {
         let took = self.started.elapsed();
         let (status, cause) = match &self.ended {
@@ -93,33 +164,23 @@ impl Drop for Line {
             None => (GONE, None),
         };
         self.stats.record(status, took);
+        let (door, route, method) = (self.door, self.route, &self.method);
         let request = self.visit.request_id();
-        if let Some((tracer, context)) = self.traced.take() {
-            let (door, route, method) = (self.door, &self.route, &self.method);
-            tracer.end(
-                context,
-                &Done { door, route, method, status, request: request.as_str(), took },
-            );
+        if let (Some(tracer), Some(context)) = (self.metrics.tracer(), self.traced.take()) {
+            let done = Done { door, route, method, status, request: request.as_str(), took };
+            tracer.end(context, &done);
         }
-        let address = self.visit.address().map(tracing::field::display);
-        let principal = self.visit.principal().map(tracing::field::display);
-        macro_rules! line {
-            ($level:ident) => {
-                tracing::$level!(
-                    target: "claviger::request",
-                    method = %self.method,
-                    door = self.door,
-                    route = &*self.route,
-                    status,
-                    duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-                    request = %request,
-                    address,
-                    principal,
-                    error = cause.map(Cause::as_str),
-                )
-            };
-        }
-        if status >= 500 { line!(error) } else { line!(info) }
+        self.metrics.log().tell(&Ended {
+            method,
+            door,
+            route,
+            status,
+            took,
+            request,
+            address: self.visit.address(),
+            principal: self.visit.principal(),
+            error: cause.map(Cause::as_str),
+        });
     }
 }
 

@@ -14,7 +14,10 @@ use std::{
 
 use claviger_service::histogram::{Histogram, Seen};
 
-use crate::trace::Tracer;
+use crate::{
+    log::{Events, RequestLog},
+    trace::Tracer,
+};
 
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
@@ -48,22 +51,35 @@ struct Route {
 /// Numbers of another part of the program, appended as text.
 type Source = Box<dyn Fn(&mut String) + Send + Sync>;
 
-/// Everything that is counted.
-#[derive(Default)]
+/// Everything that is counted, and who else is told of each request.
 pub struct Metrics {
     routes: Mutex<Vec<Route>>,
     sources: Mutex<Vec<Source>>,
     connections: AtomicU64,
+    log: Box<dyn RequestLog>,
     tracer: Option<Arc<Tracer>>,
 }
 
+impl Default for Metrics {
+    /// Requests are logged as everything else is, and not traced.
+    fn default() -> Self {
+        Self::new(Box::new(Events), None)
+    }
+}
+
 impl Metrics {
-    /// Metrics of requests that `tracer` is told of, too.
-    pub fn traced(tracer: Arc<Tracer>) -> Self {
-        Self { tracer: Some(tracer), ..Self::default() }
+    /// Metrics of requests that `log` and `tracer` are told of, too.
+    pub fn new(log: Box<dyn RequestLog>, tracer: Option<Arc<Tracer>>) -> Self {
+        let (routes, sources, connections) = Default::default();
+        Self { routes, sources, connections, log, tracer }
     }
 
-    /// Who is told of each request.
+    /// Who writes a line of each request.
+    pub(crate) fn log(&self) -> &dyn RequestLog {
+        &*self.log
+    }
+
+    /// Who makes a span of each request.
     pub(crate) fn tracer(&self) -> Option<&Arc<Tracer>> {
         self.tracer.as_ref()
     }

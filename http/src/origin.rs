@@ -10,7 +10,7 @@ use claviger_domain::id::{PrincipalId, RequestId};
 use claviger_service::Origin;
 use http::request::Parts;
 
-/// The other end of the connection; [`crate::server`] puts it beside each request.
+/// The other end of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
@@ -23,14 +23,20 @@ pub struct Visit(Arc<Facts>);
 struct Facts {
     door: &'static str,
     request_id: RequestId,
+    peer: Option<Peer>,
     address: Option<IpAddr>,
     principal: OnceLock<PrincipalId>,
 }
 
 impl Visit {
-    /// A visit through `door`.
-    pub fn new(door: &'static str, request_id: RequestId, address: Option<IpAddr>) -> Self {
-        Self(Arc::new(Facts { door, request_id, address, principal: OnceLock::new() }))
+    /// A visit through `door`, of `peer` for the client at `address`.
+    pub fn new(
+        door: &'static str,
+        request_id: RequestId,
+        peer: Option<Peer>,
+        address: Option<IpAddr>,
+    ) -> Self {
+        Self(Arc::new(Facts { door, request_id, peer, address, principal: OnceLock::new() }))
     }
 
     /// Where the request came from, as the service wants it.
@@ -41,6 +47,11 @@ impl Visit {
     /// The request, as logs and the audit name it.
     pub fn request_id(&self) -> RequestId {
         self.0.request_id
+    }
+
+    /// The other end of the connection.
+    pub(crate) fn peer(&self) -> Option<Peer> {
+        self.0.peer
     }
 
     /// The client's address.

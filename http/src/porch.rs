@@ -2,8 +2,9 @@
 
 use std::{
     collections::HashMap,
+    future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::Poll,
     time::Instant,
@@ -21,6 +22,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONTENT_LENGTH, EXPECT},
 };
+use hyper::body::Body as _;
 use ipnet::IpNet;
 
 use crate::{
@@ -87,8 +89,13 @@ pub(crate) async fn enter(
     next: Next,
 ) -> Response {
     let known = request.extensions().get::<MatchedPath>();
-    let route = entry.route(known.map(MatchedPath::as_str)).clone();
-    entry.pass(route, request, |request| next.run(request)).await
+    let route = entry.route(known.map(MatchedPath::as_str));
+    let peer = request.extensions().get::<Peer>().copied();
+    let work = |visit, mut request: Request| {
+        request.extensions_mut().insert(visit);
+        next.run(request)
+    };
+    entry.pass(route, peer, request, work).await
 }
 
 impl Entry {
@@ -97,43 +104,42 @@ impl Entry {
         template.and_then(|template| self.routes.get(template)).unwrap_or(&self.no_route)
     }
 
-    /// Lets a request in, to what is done with it, and its answer out.
+    /// Lets a request of `peer` in, to what is done with it, and its answer out.
     pub(crate) async fn pass<F: Future<Output = Response>>(
         &self,
-        (route, stats): Counted,
-        mut request: Request,
-        work: impl FnOnce(Request) -> F,
+        (route, stats): &Counted,
+        peer: Option<Peer>,
+        request: Request,
+        work: impl FnOnce(Visit, Request) -> F,
     ) -> Response {
-        let (entry, porch) = (self, &self.porch);
-        let address = request.extensions().get::<Peer>().map(|peer| {
+        let (entry, porch) = (self, &*self.porch);
+        let address = peer.map(|peer| {
             client_ip::client_address(peer.0.ip(), request.headers(), &porch.trusted_proxies)
         });
-        let visit = Visit::new(entry.door, RequestId::random(&*porch.chance), address);
+        let visit = Visit::new(entry.door, RequestId::random(&*porch.chance), peer, address);
+        let tracer = porch.metrics.tracer();
         let mut line = Line {
             visit: visit.clone(),
             door: entry.door,
             method: request.method().clone(),
             route,
             stats,
+            metrics: &porch.metrics,
             started: Instant::now(),
-            traced: porch
-                .metrics
-                .tracer()
-                .and_then(|tracer| Some((Arc::clone(tracer), tracer.begin(request.headers())?))),
+            traced: tracer.and_then(|tracer| tracer.begin(request.headers())),
             ended: None,
         };
-        request.extensions_mut().insert(visit.clone());
-        let given = request.headers().get(REQUEST_ID).filter(|_| entry.face.echoes_request_id());
-        let given = given.cloned();
+        let echoed = entry.face.echoes_request_id();
+        let given = echoed.then(|| request.headers().get(REQUEST_ID).cloned()).flatten();
 
         let too_large = announced(request.headers()).is_some_and(|size| size > porch.body_limit);
-        let waits = request.headers().contains_key(EXPECT);
-        let request = request.map(|body| Body::new(Limited::new(body, porch.body_limit, waits)));
+        let request = limited(request, porch.body_limit);
         let response = if too_large {
             drop(request);
             entry.face.too_large()
         } else {
-            caught(through(entry.door, work(request))).await.unwrap_or_else(|cause| {
+            let work = pin!(through(entry.door, work(visit.clone(), request)));
+            caught(work).await.unwrap_or_else(|cause| {
                 let mut response = entry.face.internal();
                 response.extensions_mut().insert(cause);
                 response
@@ -141,12 +147,24 @@ impl Entry {
         };
 
         let mut response = entry.face.finish(response);
-        complete(response.headers_mut());
+        let headers = response.headers_mut();
+        complete(headers);
         let ours = || HeaderValue::from_str(visit.request_id().as_str()).ok();
-        response.headers_mut().extend(given.or_else(ours).map(|id| (REQUEST_ID, id)));
+        if let Some(id) = given.or_else(ours) {
+            headers.insert(REQUEST_ID, id);
+        }
         line.ended = Some((response.status(), response.extensions().get::<Cause>().cloned()));
         response
     }
+}
+
+/// The request with the limits of its body, if it has one.
+fn limited(request: Request, limit: usize) -> Request {
+    if request.body().is_end_stream() {
+        return request;
+    }
+    let waits = request.headers().contains_key(EXPECT);
+    request.map(|body| Body::new(Limited::new(body, limit, waits)))
 }
 
 /// The size of the body that the client announces.
@@ -155,11 +173,11 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
 }
 
 /// The outcome of `work`, or that it panicked. What it panicked with is left to the panic hook.
-async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Cause> {
-    let mut work = pin!(work);
-    std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+fn caught<T>(
+    mut work: Pin<&mut impl Future<Output = T>>,
+) -> impl Future<Output = Result<T, Cause>> {
+    poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
         Ok(poll) => poll.map(Ok),
         Err(_) => Poll::Ready(Err(Cause::word("panic"))),
     })
-    .await
 }

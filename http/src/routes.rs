@@ -7,6 +7,8 @@
 //! a client percent-encoded (`acme%2Fapp`) is the same as one with a slash there. A template may end
 //! with a verb, as in `/tokens/{id}:rotate`.
 
+mod paths;
+
 use std::{collections::BTreeMap, convert::Infallible, pin::Pin, sync::Arc};
 
 use axum::{
@@ -17,10 +19,15 @@ use axum::{
     response::Response,
     routing::{MethodFilter, MethodRouter},
 };
-use http::{Method, Uri, request::Parts};
-use tower::ServiceExt as _;
+use http::{Method, request::Parts};
 
-use crate::porch::{Entry, Porch, enter};
+pub(crate) use self::paths::for_router;
+use self::paths::{Nested, Paths, Shortcuts, Verb};
+use crate::{
+    forward::Forward,
+    origin::Peer,
+    porch::{Entry, Porch, enter},
+};
 
 /// How a door words what the porch refuses in its name.
 pub trait Face: Send + Sync + 'static {
@@ -60,6 +67,7 @@ pub struct Routes<S> {
     prefixes: &'static [&'static str],
     lines: Vec<RouteLine>,
     paths: BTreeMap<&'static str, Path<S>>,
+    handlers: Vec<(Method, &'static str, Handling<S>)>,
 }
 
 /// All methods of one template.
@@ -68,10 +76,13 @@ struct Path<S> {
     router: MethodRouter<S>,
 }
 
+/// A handler, whatever it takes.
+type Handling<S> = Box<dyn Fn(Request, S) -> Coming + Send + Sync>;
+
 impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// An empty list of the door that answers below `prefixes`, such as `/api/v1`.
     pub fn new(door: &'static str, prefixes: &'static [&'static str]) -> Self {
-        Self { door, prefixes, lines: Vec::new(), paths: BTreeMap::new() }
+        Self { door, prefixes, lines: Vec::new(), paths: BTreeMap::new(), handlers: Vec::new() }
     }
 
     /// `GET` (and with it `HEAD`) of `template`.
@@ -112,6 +123,12 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         handler: H,
     ) -> Self {
         self.lines.push(RouteLine { door: self.door, template, method: word(&method) });
+        if !template.contains('{') {
+            let handler = handler.clone();
+            let handling: Handling<S> =
+                Box::new(move |request, state| Box::pin(handler.clone().call(request, state)));
+            self.handlers.push((method.clone(), template, handling));
+        }
         let path = self
             .paths
             .remove(template)
@@ -130,6 +147,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.lines.extend(other.lines);
+        self.handlers.extend(other.handlers);
         for (template, more) in other.paths {
             let path = match self.paths.remove(template) {
                 None => more,
@@ -149,8 +167,18 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 
     /// The finished door, with its state and its words.
-    pub fn open(self, porch: &Arc<Porch>, state: S, face: impl Face) -> Door {
-        self.open_behind(porch, state, face, |router| router)
+    pub fn open(mut self, porch: &Arc<Porch>, state: S, face: impl Face) -> Door {
+        let handlers = std::mem::take(&mut self.handlers);
+        let given = state.clone();
+        let mut door = self.open_behind(porch, state, face, |router| router);
+        if let Inside::Router(paths) = &mut door.inside {
+            for (method, template, handling) in handlers {
+                let state = given.clone();
+                let work = Box::new(move |request| handling(request, state.clone()));
+                paths.shorten(template, method, work);
+            }
+        }
+        door
     }
 
     /// The same, with `guard` put around every route and around what the door says where there is
@@ -185,10 +213,11 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             )
             .with_state(state);
         let router = guard(router);
-        let entry = Entry::new(Arc::clone(porch), self.door, face, &self.lines);
-        let router = router.layer(from_fn_with_state(Arc::new(entry), enter));
-        let inside = Inside::Router(Paths { nested, verbs, prepare: |_| {}, router });
-        Door { prefixes: self.prefixes, lines: self.lines, inside }
+        let entry = Arc::new(Entry::new(Arc::clone(porch), self.door, face, &self.lines));
+        let router = router.layer(from_fn_with_state(Arc::clone(&entry), enter));
+        let shortcuts = Shortcuts::default();
+        let paths = Paths { entry, shortcuts, nested, verbs, prepare: |_| {}, router };
+        Door { prefixes: self.prefixes, lines: self.lines, inside: Inside::Router(paths) }
     }
 }
 
@@ -203,78 +232,6 @@ fn word(method: &Method) -> &'static str {
     }
 }
 
-/// A template as the router takes it, which has neither nested names nor verbs.
-pub(crate) fn for_router(template: &str) -> String {
-    template.replace("*}", "}").replace("}:", "}/:")
-}
-
-/// A template that ends with a verb, such as `/tokens/{id}:rotate`. For the router the verb is a
-/// segment of its own, `/tokens/{id}/:rotate`; no path that a client sends gets there otherwise.
-struct Verb {
-    segments: Vec<&'static str>,
-    /// With its colon.
-    word: &'static str,
-}
-
-impl Verb {
-    fn new(template: &'static str) -> Option<Self> {
-        let at = template.find("}:")? + 1;
-        let (before, word) = template.split_at_checked(at)?;
-        Some(Self { segments: before.split('/').collect(), word })
-    }
-
-    /// The path with the verb as a segment of its own, when it has the form of the template.
-    fn fit(&self, path: &str) -> Option<String> {
-        let before = path.strip_suffix(self.word)?;
-        let segments: Vec<_> = before.split('/').collect();
-        let fits = segments.len() == self.segments.len() && same_form(&self.segments, &segments);
-        fits.then(|| format!("{before}/{}", self.word))
-    }
-}
-
-/// A template with a `{x*}`: its methods, what stands before the name, and how what stands behind
-/// it looks.
-struct Nested {
-    methods: Vec<Method>,
-    before: Vec<&'static str>,
-    after: Vec<&'static str>,
-}
-
-impl Nested {
-    fn new(template: &'static str, methods: &[Method]) -> Option<Self> {
-        let segments: Vec<_> = template.split('/').collect();
-        let at = segments.iter().position(|segment| segment.ends_with("*}"))?;
-        let (before, rest) = segments.split_at(at);
-        let after = rest.get(1..)?.to_vec();
-        Some(Self { methods: methods.to_vec(), before: before.to_vec(), after })
-    }
-
-    /// The path with the slashes of the nested name encoded, when it has the form of the template.
-    fn fit(&self, path: &[&str]) -> Option<String> {
-        let name_ends = path.len().checked_sub(self.after.len())?;
-        let (head, after) = path.split_at(name_ends);
-        let (before, name) = head.split_at_checked(self.before.len())?;
-        let good = name.last().is_some_and(|last| !last.is_empty())
-            && before == self.before
-            && same_form(&self.after, after);
-        good.then(|| {
-            let name = name.join("%2F");
-            let segments: Vec<_> = [before, &[name.as_str()], after].concat();
-            segments.join("/")
-        })
-    }
-}
-
-/// Whether each segment is equal or the template has a `{x}` there.
-fn same_form(template: &[&str], path: &[&str]) -> bool {
-    template
-        .iter()
-        .zip(path)
-        .all(|(form, segment)| form == segment || (form.starts_with('{') && !segment.is_empty()))
-}
-
-/// What is done with every request of a door that looks at the path itself.
-pub(crate) type Work = Box<dyn Fn(Request) -> Coming + Send + Sync>;
 /// An answer that comes.
 pub(crate) type Coming = Pin<Box<dyn Future<Output = Response> + Send>>;
 
@@ -287,23 +244,24 @@ pub struct Door {
 
 enum Inside {
     Router(Paths),
-    Work(Work),
+    /// The one door that finds its way without a router.
+    Forward(Box<Forward>),
 }
 
 impl Door {
-    /// A door whose `templates` take any method, and which finds its way without a router.
-    pub(crate) fn direct(
+    /// The door of proxies. Its `templates` take any method.
+    pub(crate) fn forward(
         porch: &Arc<Porch>,
-        door: &'static str,
         prefixes: &'static [&'static str],
         templates: &[&'static str],
         face: impl Face,
-        work: impl FnOnce(Entry) -> Work,
+        forward: impl FnOnce(Entry) -> Forward,
     ) -> Self {
+        let door = "forward";
         let line = |template: &&'static str| RouteLine { door, template, method: "ANY" };
         let lines: Vec<_> = templates.iter().map(line).collect();
         let entry = Entry::new(Arc::clone(porch), door, Arc::new(face), &lines);
-        Self { prefixes, lines, inside: Inside::Work(work(entry)) }
+        Self { prefixes, lines, inside: Inside::Forward(Box::new(forward(entry))) }
     }
 
     /// The same, with something done to each request before its route is looked for.
@@ -321,71 +279,6 @@ impl Door {
             path.strip_prefix(prefix)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || *prefix == "/")
         })
-    }
-
-    async fn answer(&self, request: Request) -> Response {
-        match &self.inside {
-            Inside::Router(paths) => paths.answer(request).await,
-            Inside::Work(work) => work(request).await,
-        }
-    }
-}
-
-/// The routes of a door, and what is done to a path until the router knows it.
-struct Paths {
-    nested: Vec<Nested>,
-    verbs: Vec<Verb>,
-    prepare: fn(&mut Request),
-    router: Router,
-}
-
-impl Paths {
-    async fn answer(&self, mut request: Request) -> Response {
-        (self.prepare)(&mut request);
-        if let Some(uri) = self.for_router(request.method(), request.uri()) {
-            *request.uri_mut() = uri;
-        }
-        match self.router.clone().oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => {
-                let never: Infallible = never;
-                match never {}
-            }
-        }
-    }
-
-    /// The path as the router wants it; `None` where it is that already.
-    fn for_router(&self, method: &Method, uri: &Uri) -> Option<Uri> {
-        let path = self.one_segment_a_name(method, uri.path()).or_else(|| self.verb(uri.path()))?;
-        let path = match uri.query() {
-            Some(query) => format!("{path}?{query}"),
-            None => path,
-        };
-        path.parse().ok()
-    }
-
-    /// Sets a verb apart. One that the client has set apart itself is none.
-    fn verb(&self, path: &str) -> Option<String> {
-        if self.verbs.is_empty() {
-            return None;
-        }
-        let apart = path.contains("/:").then(|| path.replace("/:", "/%3A"));
-        apart.or_else(|| self.verbs.iter().find_map(|verb| verb.fit(path)))
-    }
-
-    /// Encodes the slashes of a nested name, so that it is one segment for the router. Of the
-    /// templates that know the method (or else of all) the one with the most segments behind the
-    /// name wins.
-    fn one_segment_a_name(&self, method: &Method, path: &str) -> Option<String> {
-        let segments: Vec<_> = path.split('/').collect();
-        self.nested
-            .iter()
-            .filter_map(|nested| {
-                let rank = (nested.methods.contains(method), nested.after.len());
-                Some((rank, nested.fit(&segments)?))
-            })
-            .max_by_key(|(rank, _)| *rank)
-            .map(|(_, path)| path)
     }
 }
 
@@ -405,36 +298,29 @@ impl Site {
         self.doors.iter().flat_map(|door| &door.lines)
     }
 
-    /// Answers one request.
-    pub async fn answer(&self, request: Request) -> Response {
-        let door = self.doors.iter().find(|door| door.answers(request.uri().path()));
-        match door.or(self.doors.last()) {
-            Some(door) => door.answer(request).await,
-            None => Response::new(axum::body::Body::empty()),
+    /// Answers one request of `peer`.
+    pub async fn answer(&self, peer: Option<Peer>, request: Request) -> Response {
+        match self.serve(peer, request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_verb_is_told_from_an_id_by_its_template_alone() {
-        let verb = Verb::new("/v1/tokens/{id}:rotate").unwrap();
-        assert_eq!(verb.fit("/v1/tokens/x:rotate").as_deref(), Some("/v1/tokens/x/:rotate"));
-        assert_eq!(verb.fit("/v1/tokens/x:y:rotate").as_deref(), Some("/v1/tokens/x:y/:rotate"));
-        for other in [
-            "/v1/tokens/x",
-            "/v1/tokens/x%3Arotate",
-            "/v1/tokens/:rotate",
-            "/v1/tokens:rotate",
-            "/v1/tokens/x/y:rotate",
-            "/v2/tokens/x:rotate",
-            "/v1/tokens/x:rotated",
-        ] {
-            assert_eq!(verb.fit(other), None, "{other}");
+    /// The same for a server, in one future: each one around another would hold the request once
+    /// more, for as long as its connection is open.
+    pub(crate) fn serve(
+        &self,
+        peer: Option<Peer>,
+        request: Request,
+    ) -> impl Future<Output = Result<Response, Infallible>> + Send {
+        let door = self.doors.iter().find(|door| door.answers(request.uri().path()));
+        let inside = door.or(self.doors.last()).map(|door| &door.inside);
+        async move {
+            Ok(match inside {
+                Some(Inside::Router(paths)) => paths.answer(peer, request).await,
+                Some(Inside::Forward(forward)) => forward.enter(peer, request).await,
+                None => Response::new(axum::body::Body::empty()),
+            })
         }
-        assert!(Verb::new("/v1/tokens:revoke").is_none());
     }
 }

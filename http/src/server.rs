@@ -7,7 +7,6 @@
 mod stall;
 
 use std::{
-    convert::Infallible,
     io,
     net::SocketAddr,
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -15,7 +14,11 @@ use std::{
 };
 
 use axum::body::Body;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Body as _, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
@@ -158,12 +161,13 @@ impl Server {
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = service_fn(|mut request: http::Request<Incoming>| {
-            let site = Arc::clone(&self.site);
-            async move {
-                request.extensions_mut().insert(Peer(peer));
-                Ok::<_, Infallible>(site.answer(request.map(Body::new)).await)
-            }
+        let peer = Some(Peer(peer));
+        let service = service_fn(|request: http::Request<Incoming>| {
+            let request = request.map(|body| {
+                // most have none, and no body costs nothing
+                if body.is_end_stream() { Body::empty() } else { Body::new(body) }
+            });
+            self.site.serve(peer, request)
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -118,7 +118,7 @@ fn site() -> Site {
 
 async fn answer(site: &Site, method: &str, uri: &str, body: &'static str) -> (u16, String) {
     let request = Request::builder().method(method).uri(uri).body(Body::from(body)).unwrap();
-    show(site.answer(request).await).await
+    show(site.answer(None, request).await).await
 }
 
 async fn show(response: Response) -> (u16, String) {
@@ -184,7 +184,7 @@ async fn body_above_the_limit_is_413_in_the_words_of_the_door() {
     // announced: refused on every route, read or not
     for (method, uri) in [("POST", "/api/v1/echo"), ("GET", "/api/v1/whence")] {
         let request = Request::builder().method(method).uri(uri).header("content-length", "11");
-        let response = site.answer(request.body(Body::empty()).unwrap()).await;
+        let response = site.answer(None, request.body(Body::empty()).unwrap()).await;
         assert_eq!(show(response).await, large);
     }
 }
@@ -194,7 +194,7 @@ async fn every_answer_has_the_headers_and_an_id_of_its_own() {
     let site = site();
     let mut ids = Vec::new();
     for uri in ["/", "/api/v1/panic", "/api/v1/nowhere"] {
-        let response = site.answer(Request::get(uri).body(Body::empty()).unwrap()).await;
+        let response = site.answer(None, Request::get(uri).body(Body::empty()).unwrap()).await;
         let headers = response.headers();
         assert_eq!(headers["x-content-type-options"], "nosniff");
         assert_eq!(headers["x-frame-options"], "DENY");
@@ -232,16 +232,14 @@ async fn logged(requests: Vec<Request>) -> String {
     let _guard = tracing::subscriber::set_default(subscriber);
     let site = site();
     for request in requests {
-        site.answer(request).await;
+        site.answer(Some(Peer("10.0.0.1:4711".parse().unwrap())), request).await;
     }
     let text = sink.0.lock().unwrap().clone();
     String::from_utf8(text).unwrap()
 }
 
 fn get(uri: &str) -> Request {
-    let mut request = Request::get(uri).body(Body::empty()).unwrap();
-    request.extensions_mut().insert(Peer("10.0.0.1:4711".parse().unwrap()));
-    request
+    Request::get(uri).body(Body::empty()).unwrap()
 }
 
 #[tokio::test]
@@ -288,11 +286,11 @@ async fn metrics(metrics_for: MetricsFor, peer: &str, forwarded: Option<&str>) -
     let site =
         Site::new(vec![health::door(&porch(), Arc::new(|| Box::pin(async { true })), metrics_for)]);
     let mut request = Request::get("/metrics").body(Body::empty()).unwrap();
-    request.extensions_mut().insert(Peer(peer.parse().unwrap()));
+    let peer = Peer(peer.parse().unwrap());
     if let Some(client) = forwarded {
         request.headers_mut().insert("x-forwarded-for", client.parse().unwrap());
     }
-    site.answer(request).await.status().as_u16()
+    site.answer(Some(peer), request).await.status().as_u16()
 }
 
 #[tokio::test]

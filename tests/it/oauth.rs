@@ -373,7 +373,7 @@ claviger_tests::both! {
         let site = claviger_http::doors::site(&beside, chance, &std::sync::Arc::default());
         let form = asked("token", REGISTERED, "repo:read");
         let ask = async |request: http::Request<Vec<u8>>| {
-            site.answer(request.map(axum::body::Body::from)).await.status().as_u16()
+            site.answer(None, request.map(axum::body::Body::from)).await.status().as_u16()
         };
         let get = owner.request(&Method::GET, &format!("/oauth/authorize?{form}"), None);
         assert_eq!(ask(get).await, 200, "the user is asked, nothing is made");

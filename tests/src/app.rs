@@ -196,10 +196,9 @@ impl Server for TestApp {
 /// As if asked from this machine.
 impl Server for Site {
     async fn send(&self, request: Request<Vec<u8>>) -> Answer {
-        let mut request = request.map(Body::from);
-        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000));
-        request.extensions_mut().insert(Peer(peer));
-        let (head, body) = self.answer(request).await.into_parts();
+        let peer = Peer(SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000)));
+        let answer = self.answer(Some(peer), request.map(Body::from)).await;
+        let (head, body) = answer.into_parts();
         let body = body.collect().await.expect("a body").to_bytes();
         Answer { status: head.status, headers: head.headers, body }
     }

@@ -11,6 +11,7 @@ use std::{
 use claviger_domain::{Chance, Error};
 use claviger_http::{
     Site, doors,
+    log::RequestLog,
     metrics::Metrics,
     server::{self, Limits, Tls},
     trace::{self, Endpoint, Tracer},
@@ -53,7 +54,7 @@ struct Front {
 
 pub(super) fn run(args: &ServeArgs) -> Result<(), Failure> {
     let mut config = Config::load(args.store.config.as_deref(), args.flags())?;
-    let _lines = telemetry::gather(config.log_format, config.log_level);
+    let (_lines, log) = telemetry::gather(config.log_format, config.log_level);
     let front = Front::open(&config)?;
     config.complete(&front.origin)?;
     let forward = &config.settings.forward;
@@ -76,7 +77,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<(), Failure> {
         let _lock = desk::lock(&config)?;
         let stop = Stop::on_signals()?;
         let desk = desk::open(config).await?;
-        let outcome = work(&desk, front, traces, stop).await;
+        let outcome = work(&desk, front, log, traces, stop).await;
         // the writer finishes what waits; a thread may block here, the runtime has nothing left
         desk.app.close();
         outcome
@@ -119,21 +120,23 @@ fn bind(config: &Config, key: &'static str, address: SocketAddr) -> Result<TcpLi
 async fn work(
     desk: &Desk,
     front: Front,
+    log: Box<dyn RequestLog>,
     collector: Option<(Endpoint, NonZeroU32)>,
     stop: Stop,
 ) -> Result<(), Failure> {
     // requests and spans are named by it, and nothing else
     let chance: Arc<dyn Chance> = Arc::new(GatheredChance::new());
-    let (metrics, exporter) = match collector {
-        None => (Arc::<Metrics>::default(), None),
+    let (tracer, exporter) = match collector {
+        None => (None, None),
         Some((endpoint, one_in)) => {
             let (tracer, spans) = Tracer::new(Arc::new(SystemClock), Arc::clone(&chance), one_in);
             let (end, ended) = oneshot::channel::<()>();
             let wished = async { drop(ended.await) };
             let work = trace::export(endpoint, Arc::clone(&tracer), spans, wished);
-            (Arc::new(Metrics::traced(tracer)), Some((end, tokio::spawn(work))))
+            (Some(tracer), Some((end, tokio::spawn(work))))
         }
     };
+    let metrics = Arc::new(Metrics::new(log, tracer));
     let site = doors::site(&desk.app, Arc::clone(&chance), &metrics);
     let tls = front.certificate.as_ref().map(acceptor).transpose()?;
     let mut servers = JoinSet::new();

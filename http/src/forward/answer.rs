@@ -10,7 +10,7 @@ use claviger_service::{
     forward::{Challenge, Refusal},
 };
 use http::{
-    HeaderName, HeaderValue, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 
@@ -20,6 +20,9 @@ const USER: HeaderName = HeaderName::from_static("x-auth-user");
 const KIND: HeaderName = HeaderName::from_static("x-auth-kind");
 const TOKEN: HeaderName = HeaderName::from_static("x-auth-token-id");
 const SCOPES: HeaderName = HeaderName::from_static("x-auth-scopes");
+
+/// How many an answer has, with those that the porch adds.
+const HEADERS: usize = 10;
 
 const EMPTY: HeaderValue = HeaderValue::from_static("");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -120,8 +123,7 @@ impl Challenges {
 
 /// Yes, and as whom. What is not known is empty, so that nothing of the client's takes its place.
 pub(super) fn allowed(caller: Option<&Caller>) -> Result<Response, Words> {
-    let mut response = Response::new(Body::empty());
-    let headers = response.headers_mut();
+    let mut headers = HeaderMap::with_capacity(HEADERS);
     let (user, kind, token, scopes) = match caller {
         None => (EMPTY, EMPTY, EMPTY, EMPTY),
         Some(caller) => {
@@ -141,6 +143,8 @@ pub(super) fn allowed(caller: Option<&Caller>) -> Result<Response, Words> {
     headers.insert(TOKEN, token);
     headers.insert(SCOPES, scopes);
     headers.insert(CACHE_CONTROL, NO_STORE);
+    let mut response = Response::new(Body::empty());
+    *response.headers_mut() = headers;
     Ok(response)
 }
 

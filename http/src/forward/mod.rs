@@ -46,8 +46,9 @@ pub enum Listener {
 }
 
 /// What the door knows.
-struct Forward {
+pub(crate) struct Forward {
     app: Arc<App>,
+    entry: Entry,
     listener: Listener,
     challenges: Challenges,
     routes: [(Proxy, Counted); 4],
@@ -71,44 +72,48 @@ pub fn door(
         metrics: Arc::clone(metrics),
     };
     let templates = Proxy::ALL.map(Proxy::template);
-    Door::direct(&Arc::new(porch), "forward", &["/forward"], &templates, ForwardFace, |entry| {
-        let forward = Forward {
-            app: Arc::clone(app),
-            listener,
-            challenges: Challenges::new(&app.settings().public_url),
-            routes: Proxy::ALL.map(|proxy| (proxy, entry.route(Some(proxy.template())).clone())),
-            nowhere: entry.route(None).clone(),
-        };
-        let door = Arc::new((forward, entry));
-        Box::new(move |request| {
-            let door = Arc::clone(&door);
-            Box::pin(async move { door.0.enter(&door.1, request).await })
-        })
+    Door::forward(&Arc::new(porch), &["/forward"], &templates, ForwardFace, |entry| Forward {
+        app: Arc::clone(app),
+        listener,
+        challenges: Challenges::new(&app.settings().public_url),
+        routes: Proxy::ALL.map(|proxy| (proxy, entry.route(Some(proxy.template())).clone())),
+        nowhere: entry.route(None).clone(),
+        entry,
     })
 }
 
 impl Forward {
-    async fn enter(&self, entry: &Entry, request: Request) -> Response {
+    /// Answers a request. Nothing on this way is in a box of its own: it is taken all the time.
+    pub(crate) fn enter(
+        &self,
+        peer: Option<Peer>,
+        request: Request,
+    ) -> impl Future<Output = Response> + Send {
         let proxy = Proxy::of(request.uri().path());
         let known = self.routes.iter().find(|(known, _)| Some(*known) == proxy);
-        let route = known.map_or(&self.nowhere, |(_, route)| route).clone();
-        entry.pass(route, request, |request| self.answer(proxy, request)).await
+        let route = known.map_or(&self.nowhere, |(_, route)| route);
+        self.entry.pass(route, peer, request, move |visit, request| {
+            // a body is left alone: no proxy need send one
+            let (head, _body) = request.into_parts();
+            async move {
+                let decided = self.decide(proxy, &visit, &head).await;
+                decided.unwrap_or_else(IntoResponse::into_response)
+            }
+        })
     }
 
-    async fn answer(&self, proxy: Option<Proxy>, request: Request) -> Response {
-        // a body is left alone: no proxy need send one
-        let (head, _body) = request.into_parts();
-        self.decide(proxy, &head).await.unwrap_or_else(IntoResponse::into_response)
-    }
-
-    async fn decide(&self, proxy: Option<Proxy>, head: &Parts) -> Result<Response, Words> {
-        let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
+    async fn decide(
+        &self,
+        proxy: Option<Proxy>,
+        visit: &Visit,
+        head: &Parts,
+    ) -> Result<Response, Words> {
+        let peer = visit.peer().map(|peer| peer.0.ip());
         if !peer.is_some_and(|peer| self.trusts(peer, &head.headers)) {
             return Err(Words::PEER);
         }
         let asked = proxy.ok_or(Words::NO_PROXY)?.asked(head)?;
         let login = original::login(&head.headers)?;
-        let visit = head.extensions.get::<Visit>().ok_or(Words::PEER)?;
         match self.app.forward(&asked, login, &visit.origin()).await {
             Ok(caller) => {
                 if let Some(caller) = &caller {

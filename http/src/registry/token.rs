@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::{RawQuery, State},
+    extract::{Request, State},
     response::{IntoResponse, Response},
 };
 use claviger_domain::{Error, name::RepoName, secret::TokenSecret};
@@ -14,8 +14,9 @@ use claviger_service::{
     registry::{Ask, RegistryToken, Subject},
 };
 use http::{
-    HeaderMap, HeaderValue, Method, StatusCode,
+    HeaderValue, Method, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE},
+    request::Parts,
 };
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -50,14 +51,13 @@ struct Reply<'a> {
 pub(super) async fn get(
     State(registry): State<Arc<Registry>>,
     visit: Visit,
-    method: Method,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
+    request: Request,
 ) -> Response {
+    let (Parts { method, uri, headers, .. }, _) = request.into_parts();
     // what a page of another site makes a browser send gets a token and changes nothing
     let own = &registry.app.settings().public_url;
     let may_change = method == Method::GET && !cross_site::is_foreign(&headers, own);
-    let form = Form::read(query.as_deref().unwrap_or_default());
+    let form = Form::read(uri.query().unwrap_or_default());
     let basic = basic::read(&headers);
     let answer = granted(&registry, &visit, basic, &form, may_change).await;
     finish(answer.map(|granted| granted.reply(false)), &registry, false)

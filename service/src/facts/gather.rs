@@ -318,25 +318,42 @@ impl Facts {
         Ok(())
     }
 
-    /// The answer to `question`, of one moment: asked again when an eviction came in between.
+    /// The answer to `question`, of one moment.
     async fn settled<Q: Question>(
         self: &Arc<Self>,
         db: &Db,
         question: &Q,
     ) -> Result<Q::Answer, Error> {
+        match self.remembered(question)? {
+            Some(answer) => Ok(answer),
+            // in a box, so that the way of nearly all requests stays small
+            None => Box::pin(self.sought(db, question)).await,
+        }
+    }
+
+    /// The answer, if all of it is remembered.
+    fn remembered<Q: Question>(&self, question: &Q) -> Result<Option<Q::Answer>, Error> {
+        let began = self.gate.now();
+        let Ok(answer) = question.ask(self, &mut Source::Memory, began)? else { return Ok(None) };
+        Ok((self.is_trusted() && self.gate.now() == began).then_some(answer))
+    }
+
+    /// The answer: asked again when an eviction came in between.
+    async fn sought<Q: Question>(
+        self: &Arc<Self>,
+        db: &Db,
+        question: &Q,
+    ) -> Result<Q::Answer, Error> {
         for _ in 0..ATTEMPTS {
-            let began = self.gate.now();
-            let remembered = question.ask(self, &mut Source::Memory, began)?;
-            let (answer, since) = match remembered {
-                Ok(answer) => (answer, began),
-                Err(Missing) if !self.is_trusted() => break,
-                Err(Missing) => self.read(db, question, false).await?,
-            };
-            // trust is looked at last: whoever slept in between may have outlived it
             if !self.is_trusted() {
                 break;
             }
-            if self.gate.now() == since {
+            let (answer, since) = self.read(db, question, false).await?;
+            // trust is looked at last: whoever slept in between may have outlived it
+            if self.is_trusted() && self.gate.now() == since {
+                return Ok(answer);
+            }
+            if let Some(answer) = self.remembered(question)? {
                 return Ok(answer);
             }
         }

@@ -253,8 +253,9 @@ impl App {
                 };
                 self.authenticate_token_for(token, opens, soon, origin).await?
             }
+            // in a box, because it is large and the usual way, which is small, should stay so
             Login::Basic { user, secret } => {
-                self.any_login(&user, secret, false, soon, origin).await?
+                Box::pin(self.any_login(&user, secret, false, soon, origin)).await?
             }
         };
         self.of_this_house(caller).await.map(Some)

@@ -93,13 +93,15 @@ impl Pattern {
         let mut left = path;
         for piece in &self.before {
             let rest = left.strip_prefix('/')?;
-            let (segment, after) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len()))?;
+            // looking for a byte costs a quarter of looking for a character
+            let end = rest.bytes().position(|byte| byte == b'/').unwrap_or(rest.len());
+            let (segment, after) = rest.split_at_checked(end)?;
             piece.fits(segment).then_some(())?;
             left = after;
         }
         for piece in self.after.iter().rev() {
-            let (before, segment) = left.rsplit_once('/')?;
-            piece.fits(segment).then_some(())?;
+            let (before, rest) = left.split_at_checked(left.bytes().rposition(|b| b == b'/')?)?;
+            piece.fits(rest.strip_prefix('/')?).then_some(())?;
             left = before;
         }
         let good = match self.middle {

@@ -79,17 +79,50 @@ fn is_host(text: &[u8]) -> bool {
     good && !name.is_empty() && !port.is_empty() && port.iter().all(u8::is_ascii_digit)
 }
 
+/// What a byte of a path is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Plain,
+    /// The beginning of what is percent-encoded.
+    Percent,
+    /// Nothing that a path may hold.
+    Never,
+}
+
+#[expect(clippy::indexing_slicing, reason = "a byte is below 256, and it is compiled away")]
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Never; 256];
+    let mut byte: u8 = 0;
+    while byte < 0x7f {
+        classes[byte as usize] = match byte {
+            b'%' => Class::Percent,
+            b'#' | b';' | b'\\' => Class::Never,
+            b'!'..=b'~' => Class::Plain,
+            _ => Class::Never,
+        };
+        byte += 1;
+    }
+    classes
+};
+
 fn read_path(path: &[u8]) -> Result<Cow<'_, str>, Ambiguous> {
-    let text = std::str::from_utf8(path).map_err(|_| Ambiguous)?;
-    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'#' | b';' | b'\\');
-    if !text.starts_with('/') || !text.bytes().all(plain) {
+    let mut encoded = false;
+    for byte in path {
+        match CLASSES.get(usize::from(*byte)) {
+            Some(Class::Plain) => {}
+            Some(Class::Percent) => encoded = true,
+            Some(Class::Never) | None => return Err(Ambiguous),
+        }
+    }
+    if path.first() != Some(&b'/') {
         return Err(Ambiguous);
     }
-    let path = if text.contains('%') { Cow::Owned(decode(text)?) } else { Cow::Borrowed(text) };
-    let mut segments = path.split('/').skip(1).peekable();
+    let text = std::str::from_utf8(path).map_err(|_| Ambiguous)?;
+    let path = if encoded { Cow::Owned(decode(text)?) } else { Cow::Borrowed(text) };
+    let mut segments = path.as_bytes().split(|byte| *byte == b'/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         let last = segments.peek().is_none();
-        if matches!(segment, "." | "..") || (segment.is_empty() && !last) {
+        if matches!(segment, b"." | b"..") || (segment.is_empty() && !last) {
             return Err(Ambiguous);
         }
     }

@@ -22,10 +22,10 @@ async fn from(site: &Site, peer: &str, more: &[(&str, &str)]) -> u16 {
     status(site, peer, request.body(Body::empty()).expect("a request")).await
 }
 
-async fn status(site: &Site, peer: &str, mut request: Request<Body>) -> u16 {
+async fn status(site: &Site, peer: &str, request: Request<Body>) -> u16 {
     let peer: IpAddr = peer.parse().expect("an address");
-    request.extensions_mut().insert(Peer(SocketAddr::from((peer, 40_000))));
-    site.answer(request).await.status().as_u16()
+    let peer = Peer(SocketAddr::from((peer, 40_000)));
+    site.answer(Some(peer), request).await.status().as_u16()
 }
 
 fn own_listener(app: &TestApp) -> Site {

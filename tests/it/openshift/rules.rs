@@ -218,7 +218,7 @@ claviger_tests::both! {
         for (method, path) in [(Method::POST, ALL), (Method::DELETE, ALL), (Method::GET, ALL)] {
             let request = Request::builder().method(&method).uri(path);
             let request = request.header("authorization", format!("Bearer {token}"));
-            let answer = site.answer(request.body(axum::body::Body::empty()).unwrap()).await;
+            let answer = site.answer(None, request.body(axum::body::Body::empty()).unwrap()).await;
             let expected = if method == Method::GET { 200 } else { 503 };
             assert_eq!(answer.status(), expected, "{method}");
         }
