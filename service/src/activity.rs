@@ -8,6 +8,7 @@ use std::{
 };
 
 use claviger_domain::{Error, UnixMillis, id::TokenId};
+use claviger_store::token_uses;
 
 use crate::{app::App, facts::Lookup};
 
@@ -105,7 +106,7 @@ impl Activity {
 }
 
 /// How many uses are written in one transaction, so that other writes need not wait long.
-const BATCH: usize = 500;
+const BATCH: usize = 2_000;
 
 impl App {
     /// Writes what was used since the last flush; how many secrets.
@@ -119,7 +120,7 @@ impl App {
             let written = self.db.write(move |tx| {
                 for (id, lookup, last) in &uses {
                     let address = last.address.map(|address| address.to_string());
-                    claviger_store::tokens::used(tx, id, lookup, last.at, address.as_deref())?;
+                    token_uses::note(tx, id, lookup, last.at, address.as_deref())?;
                 }
                 Ok(())
             });

@@ -8,6 +8,7 @@ use claviger_domain::{
 
 use crate::{
     db::{Query, Row, Stmt, StoreError, statements},
+    token_uses::last_used_at,
     tokens::Kept,
 };
 
@@ -28,21 +29,30 @@ pub struct AppToken {
 
 statements! {
     OF_PRINCIPAL = Stmt::same(
-        "SELECT id, name, created_at, expires_at, last_used_at FROM token
-         WHERE principal_id = $1 AND kind = 'app' AND revoked_at IS NULL
-            AND (expires_at IS NULL OR expires_at > $2) ORDER BY seq"
+        concat!(
+            "SELECT t.id, t.name, t.created_at, t.expires_at, ",
+            last_used_at!(),
+            " FROM token t WHERE t.principal_id = $1 AND t.kind = 'app' AND t.revoked_at IS NULL
+                AND (t.expires_at IS NULL OR t.expires_at > $2) ORDER BY t.seq"
+        )
     );
     OF_ACCOUNT = Stmt::same(
-        "SELECT id, name, created_at, expires_at, last_used_at FROM token
-         WHERE account_id = $1 AND kind = 'app' AND revoked_at IS NULL
-            AND (expires_at IS NULL OR expires_at > $2) ORDER BY seq"
+        concat!(
+            "SELECT t.id, t.name, t.created_at, t.expires_at, ",
+            last_used_at!(),
+            " FROM token t WHERE t.account_id = $1 AND t.kind = 'app' AND t.revoked_at IS NULL
+                AND (t.expires_at IS NULL OR t.expires_at > $2) ORDER BY t.seq"
+        )
     );
     FIND = Stmt::same(
-        "SELECT t.id, t.name, t.created_at, t.expires_at, t.last_used_at,
-            t.id, s.selector, s.sealed, s.key_generation, s.prefix, s.format
-         FROM token t JOIN secret s ON s.token_id = t.id
-         WHERE t.id = $1 AND t.principal_id = $2 AND t.kind = 'app' AND t.revoked_at IS NULL
-            AND (t.expires_at IS NULL OR t.expires_at > $3) AND s.valid_until IS NULL"
+        concat!(
+            "SELECT t.id, t.name, t.created_at, t.expires_at, ",
+            last_used_at!(),
+            ", t.id, s.selector, s.sealed, s.key_generation, s.prefix, s.format
+             FROM token t JOIN secret s ON s.token_id = t.id
+             WHERE t.id = $1 AND t.principal_id = $2 AND t.kind = 'app' AND t.revoked_at IS NULL
+                AND (t.expires_at IS NULL OR t.expires_at > $3) AND s.valid_until IS NULL"
+        )
     );
 }
 

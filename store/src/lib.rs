@@ -41,6 +41,7 @@ mod sqlite;
 pub mod stars;
 pub mod teams;
 pub mod token_list;
+pub mod token_uses;
 pub mod tokens;
 mod told;
 pub mod users;
@@ -90,6 +91,7 @@ pub fn misunderstood(target: &Target) -> Result<Vec<String>, StoreError> {
         ("stars", stars::ALL),
         ("teams", teams::ALL),
         ("token_list", token_list::ALL),
+        ("token_uses", token_uses::ALL),
         ("tokens", tokens::ALL),
         ("users", users::ALL),
     ];

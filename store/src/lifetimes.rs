@@ -64,19 +64,21 @@ statements! {
     );
     REMOVE = Stmt::same("DELETE FROM lifetime_policy WHERE account_id = $1 AND kind = $2");
     IDLE = Stmt::same(
-        "SELECT id, name, principal_name FROM token
-         WHERE account_id = $1 AND kind = $2 AND revoked_at IS NULL
-            AND (expires_at IS NULL OR expires_at > $4)
-            AND COALESCE(last_used_at, created_at) <= $3
+        "SELECT t.id, t.name, t.principal_name FROM token t
+         WHERE t.account_id = $1 AND t.kind = $2 AND t.revoked_at IS NULL
+            AND (t.expires_at IS NULL OR t.expires_at > $4) AND t.created_at <= $3
             AND NOT EXISTS (
-                SELECT 1 FROM secret s WHERE s.token_id = token.id AND s.created_at > $3)
+                SELECT 1 FROM token_use u WHERE u.token_id = t.id AND u.at > $3)
+            AND NOT EXISTS (
+                SELECT 1 FROM secret s WHERE s.token_id = t.id AND s.created_at > $3)
          LIMIT $5"
     );
     IS_IDLE = Stmt::same(
-        "SELECT 1 FROM token WHERE id = $1 AND revoked_at IS NULL
-            AND COALESCE(last_used_at, created_at) <= $2
+        "SELECT 1 FROM token t WHERE t.id = $1 AND t.revoked_at IS NULL AND t.created_at <= $2
             AND NOT EXISTS (
-                SELECT 1 FROM secret s WHERE s.token_id = token.id AND s.created_at > $2)"
+                SELECT 1 FROM token_use u WHERE u.token_id = t.id AND u.at > $2)
+            AND NOT EXISTS (
+                SELECT 1 FROM secret s WHERE s.token_id = t.id AND s.created_at > $2)"
     );
 }
 

@@ -25,10 +25,18 @@ const MIGRATIONS: &[Migration] = &[
             include_str!("../migrations/postgres/0002_accounts_and_lifetimes.sql"),
         ),
     },
+    Migration {
+        number: 3,
+        name: "uses_of_tokens",
+        sql: Stmt::split(
+            include_str!("../migrations/sqlite/0003_uses_of_tokens.sql"),
+            include_str!("../migrations/postgres/0003_uses_of_tokens.sql"),
+        ),
+    },
 ];
 
 /// The newest version of the schema that this program knows.
-pub const NEWEST: i64 = 2;
+pub const NEWEST: i64 = 3;
 
 const TABLE: Stmt = Stmt::split(
     "CREATE TABLE IF NOT EXISTS migration (

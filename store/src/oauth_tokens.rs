@@ -13,6 +13,7 @@ use crate::{
     db::{Param, Query, Row, Stmt, StoreError, Tx, statements},
     endings::Ending,
     faces::Face,
+    token_uses::last_used_at,
     tokens,
 };
 
@@ -56,10 +57,13 @@ pub struct GrantedTo {
 
 statements! {
     OF_APPLICATION = Stmt::same(
-        "SELECT t.id, t.name, t.principal_id, t.created_by, t.created_at, t.expires_at,
-            t.last_used_at
-         FROM token t WHERE t.application_id = $1 AND t.kind = 'oauth' AND t.revoked_at IS NULL
-            AND (t.expires_at IS NULL OR t.expires_at > $2) ORDER BY t.seq"
+        concat!(
+            "SELECT t.id, t.name, t.principal_id, t.created_by, t.created_at, t.expires_at, ",
+            last_used_at!(),
+            " FROM token t WHERE t.application_id = $1 AND t.kind = 'oauth'
+                AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)
+              ORDER BY t.seq"
+        )
     );
     SCOPES_OF_APPLICATION = Stmt::same(
         "SELECT s.token_id, s.dialect, s.word FROM token_scope s JOIN token t ON t.id = s.token_id
@@ -67,13 +71,16 @@ statements! {
             AND (t.expires_at IS NULL OR t.expires_at > $2)"
     );
     OF_USER = Stmt::same(
-        "SELECT t.id, t.name, t.principal_id, t.created_by, t.created_at, t.expires_at,
-            t.last_used_at, a.name, a.client_id, a.description, a.application_uri, a.avatar_email,
-            p.id, p.kind, p.name, p.email, p.avatar_key
-         FROM token t JOIN application a ON a.id = t.application_id
-            JOIN principal p ON p.id = a.org_id
-         WHERE t.principal_id = $1 AND t.kind = 'oauth' AND t.revoked_at IS NULL
-            AND (t.expires_at IS NULL OR t.expires_at > $2) ORDER BY t.seq"
+        concat!(
+            "SELECT t.id, t.name, t.principal_id, t.created_by, t.created_at, t.expires_at, ",
+            last_used_at!(),
+            ", a.name, a.client_id, a.description, a.application_uri, a.avatar_email,
+                p.id, p.kind, p.name, p.email, p.avatar_key
+             FROM token t JOIN application a ON a.id = t.application_id
+                JOIN principal p ON p.id = a.org_id
+             WHERE t.principal_id = $1 AND t.kind = 'oauth' AND t.revoked_at IS NULL
+                AND (t.expires_at IS NULL OR t.expires_at > $2) ORDER BY t.seq"
+        )
     );
     SCOPES_OF_USER = Stmt::same(
         "SELECT s.token_id, s.dialect, s.word FROM token_scope s JOIN token t ON t.id = s.token_id

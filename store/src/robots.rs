@@ -38,14 +38,14 @@ statements! {
     FIND = Stmt::same(
         "SELECT p.id, p.kind, p.name, p.email, p.avatar_key, p.description, p.metadata,
             p.created_at,
-            (SELECT MAX(t.last_used_at) FROM token t
+            (SELECT MAX(u.at) FROM token t JOIN token_use u ON u.token_id = t.id
              WHERE t.principal_id = p.id AND t.kind = 'robot')
          FROM principal p WHERE p.owner_id = $1 AND p.name = $2"
     );
     OF = Stmt::same(
         "SELECT p.id, p.kind, p.name, p.email, p.avatar_key, p.description, p.metadata,
             p.created_at,
-            (SELECT MAX(t.last_used_at) FROM token t
+            (SELECT MAX(u.at) FROM token t JOIN token_use u ON u.token_id = t.id
              WHERE t.principal_id = p.id AND t.kind = 'robot')
          FROM principal p WHERE p.owner_id = $1 ORDER BY p.name LIMIT $2"
     );

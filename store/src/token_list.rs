@@ -18,6 +18,7 @@ use crate::{
     collection::{self, Column, Page, Scope, Source},
     db::{Composed, Param, Query, Row, Stmt, StoreError, Tx, statements},
     endings::Ending,
+    token_uses::{self, TokenUse, last_used_address, last_used_at},
     tokens,
 };
 
@@ -98,6 +99,22 @@ impl Listed {
             TokenState::Live
         }
     }
+
+    /// Says of the token and its secrets when they were last used; the last use comes first.
+    fn add_uses(&mut self, uses: Vec<TokenUse>) {
+        if let Some(last) = uses.first() {
+            self.last_used_at = Some(last.at);
+            self.last_used_address.clone_from(&last.address);
+        }
+        let mut through: HashMap<_, _> =
+            uses.into_iter().map(|used| (used.lookup, (used.at, used.address))).collect();
+        for secret in &mut self.secrets {
+            if let Some((at, address)) = through.remove(secret.lookup.as_slice()) {
+                secret.last_used_at = Some(at);
+                secret.last_used_address = address;
+            }
+        }
+    }
 }
 
 /// Which tokens somebody sees.
@@ -156,8 +173,7 @@ macro_rules! columns {
     () => {
         "t.id, t.kind, t.name, t.account_id, t.principal_id, t.principal_name, t.application_id,
             t.parent_id, t.minted_by, t.created_by, t.created_by_id, t.service, t.created_at,
-            t.expires_at, t.revoked_at, t.revoked_by, t.revoke_reason, t.last_used_at,
-            t.last_used_address, t.modified_at"
+            t.expires_at, t.revoked_at, t.revoked_by, t.revoke_reason, t.modified_at"
     };
 }
 
@@ -195,9 +211,9 @@ static SOURCE: Source = Source {
         ("revoked_at", Column::nullable("t.revoked_at")),
         ("revoked_by", Column::nullable("t.revoked_by")),
         ("revoke_reason", Column::nullable("t.revoke_reason")),
-        ("last_used_at", Column::nullable("t.last_used_at")),
-        ("last_used_address", Column::nullable("t.last_used_address")),
-        ("idle_since", Column::whole("COALESCE(t.last_used_at, t.created_at)")),
+        ("last_used_at", Column::nullable(last_used_at!())),
+        ("last_used_address", Column::nullable(last_used_address!())),
+        ("idle_since", Column::whole(concat!("COALESCE(", last_used_at!(), ", t.created_at)"))),
         ("modified_at", Column::whole("COALESCE(t.modified_at, t.created_at)")),
         (
             "scope",
@@ -262,9 +278,9 @@ fn from_row(row: &Row) -> Result<Listed, StoreError> {
         revoked_at: row.opt_millis(14)?,
         revoked_by: text(15)?,
         revoke_reason: text(16)?,
-        last_used_at: row.opt_millis(17)?,
-        last_used_address: text(18)?,
-        modified_at: row.opt_millis(19)?,
+        last_used_at: None,
+        last_used_address: None,
+        modified_at: row.opt_millis(17)?,
         scopes: Scopes::default(),
         labels: Vec::new(),
         secrets: Vec::new(),
@@ -339,8 +355,7 @@ fn complete(q: &mut dyn Query, tokens: &mut [Listed]) -> Result<(), StoreError> 
     )?;
     let mut secrets = of_each(
         q,
-        "SELECT token_id, lookup, created_at, valid_until, last_used_at, last_used_address
-         FROM secret WHERE token_id IN",
+        "SELECT token_id, lookup, created_at, valid_until FROM secret WHERE token_id IN",
         // of two of one moment the one that stays is the newer one
         "token_id, created_at DESC, CASE WHEN valid_until IS NULL THEN 0 ELSE 1 END",
         &ids,
@@ -350,15 +365,18 @@ fn complete(q: &mut dyn Query, tokens: &mut [Listed]) -> Result<(), StoreError> 
                 lookup: lookup.map_err(|_| StoreError::Column { column: 1 })?,
                 created_at: row.millis(2)?,
                 valid_until: row.opt_millis(3)?,
-                last_used_at: row.opt_millis(4)?,
-                last_used_address: row.opt_text(5)?.map(str::to_owned),
+                last_used_at: None,
+                last_used_address: None,
             })
         },
     )?;
+    let mut uses =
+        of_each(q, token_uses::OF_TOKENS, token_uses::IN_ORDER, &ids, TokenUse::from_row)?;
     for token in tokens {
         token.scopes = Scopes::new(scopes.remove(&token.id).unwrap_or_default());
         token.labels = labels.remove(&token.id).unwrap_or_default();
         token.secrets = secrets.remove(&token.id).unwrap_or_default();
+        token.add_uses(uses.remove(&token.id).unwrap_or_default());
     }
     Ok(())
 }

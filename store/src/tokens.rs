@@ -201,14 +201,6 @@ statements! {
                 AND c.dialect = 'native' AND c.word = 'registry')
          ORDER BY t.seq DESC"
     );
-    USED_TOKEN = Stmt::same(
-        "UPDATE token SET last_used_at = $2, last_used_address = $3
-         WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2)"
-    );
-    USED_SECRET = Stmt::same(
-        "UPDATE secret SET last_used_at = $2, last_used_address = $3
-         WHERE lookup = $1 AND (last_used_at IS NULL OR last_used_at <= $2)"
-    );
 }
 
 /// What is known of the token that the secret with this lookup key reaches, whatever its state.
@@ -254,22 +246,6 @@ pub fn life(q: &mut dyn Query, id: &TokenId) -> Result<Option<Life>, StoreError>
     let row = q.optional(&LIFE, &[id.into()])?;
     row.map(|row| Ok(Life { expires_at: row.opt_millis(0)?, revoked_at: row.opt_millis(1)? }))
         .transpose()
-}
-
-/// Notes the last use of a token, and of the secret that reached it. Nobody decides by it, so
-/// nothing is touched.
-///
-/// # Errors
-/// For trouble with the database.
-pub fn used(
-    tx: &mut Tx<'_>,
-    id: &TokenId,
-    lookup: &[u8; 32],
-    at: UnixMillis,
-    address: Option<&str>,
-) -> Result<(), StoreError> {
-    tx.execute(&USED_TOKEN, &[id.into(), at.into(), address.into()])?;
-    tx.execute(&USED_SECRET, &[lookup.into(), at.into(), address.into()]).map(drop)
 }
 
 /// Adds a token with its scopes and its first secret.

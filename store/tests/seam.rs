@@ -9,7 +9,7 @@ use std::sync::{
 
 use claviger_domain::{Chance, Clock, Error, UnixMillis, id::PrincipalId};
 use claviger_store::{
-    Db, Memory, Stmt, StoreError, Target, Touched, audit, feed, migrate, misunderstood,
+    Db, Memory, Stmt, StoreError, Target, Touched, audit, feed, migrate, misunderstood, token_list,
 };
 
 struct Counter(AtomicU64);
@@ -214,6 +214,89 @@ async fn a_database_of_a_newer_program_is_refused() {
         let chance = Arc::new(Counter(AtomicU64::new(1)));
         let again = Db::open(target, 1, Arc::<Seen>::default(), chance, Arc::new(Still));
         assert!(matches!(again, Err(StoreError::Newer { found: 99, .. })));
+    }
+}
+
+/// A database as version 2 left it, with tokens that were used: through both secrets, through one
+/// that is gone, and never.
+const OLD: &str = "
+    CREATE TABLE migration (number BIGINT PRIMARY KEY, name TEXT NOT NULL);
+    INSERT INTO migration (number, name) VALUES (1, 'initial'), (2, 'accounts_and_lifetimes');
+    INSERT INTO token (id, kind, account_id, principal_id, principal_name, name, created_by,
+        created_at, last_used_at, last_used_address) VALUES
+        ('00000000-0000-4000-8000-000000000001', 'api', '00000000-0000-4000-8000-00000000000a',
+            '00000000-0000-4000-8000-00000000000b', 'ann', 'both', 'ann', 1, 70, '192.0.2.7'),
+        ('00000000-0000-4000-8000-000000000002', 'api', '00000000-0000-4000-8000-00000000000a',
+            '00000000-0000-4000-8000-00000000000b', 'ann', 'gone', 'ann', 1, 80, NULL),
+        ('00000000-0000-4000-8000-000000000003', 'api', '00000000-0000-4000-8000-00000000000a',
+            '00000000-0000-4000-8000-00000000000b', 'ann', 'never', 'ann', 1, NULL, NULL);
+    INSERT INTO secret (lookup, token_id, form, key_generation, prefix, format, created_at,
+        valid_until, last_used_at, last_used_address) VALUES
+        (BYTES(11), '00000000-0000-4000-8000-000000000001', 'derived', 1, 'clv', 1, 9, NULL, 60,
+            '192.0.2.6'),
+        (BYTES(12), '00000000-0000-4000-8000-000000000001', 'derived', 1, 'clv', 1, 1, 99, 70,
+            '192.0.2.7'),
+        (BYTES(21), '00000000-0000-4000-8000-000000000002', 'derived', 1, 'clv', 1, 9, NULL, NULL,
+            NULL)";
+
+/// Makes a database of version 2.
+fn make_old(target: &Target, name: &str) {
+    let bytes = |prefix: &str| {
+        [11, 12, 21].iter().fold(OLD.to_owned(), |sql, byte| {
+            let value = format!("{prefix}{}'", byte.to_string().repeat(32));
+            sql.replace(&format!("BYTES({byte})"), &value)
+        })
+    };
+    match target {
+        Target::Sqlite(file) => {
+            let store = rusqlite::Connection::open(file).unwrap();
+            for sql in [
+                include_str!("../migrations/sqlite/0001_initial.sql"),
+                include_str!("../migrations/sqlite/0002_accounts_and_lifetimes.sql"),
+                &bytes("x'"),
+            ] {
+                store.execute_batch(sql).unwrap();
+            }
+        }
+        Target::Postgres(_) => std::thread::scope(|scope| {
+            #[expect(clippy::disallowed_methods, reason = "the tests' own variable")]
+            let url = std::env::var("TEST_POSTGRES_URL").unwrap();
+            let (server, _) = url.rsplit_once('/').unwrap();
+            let url = format!("{server}/{name}");
+            let made = scope.spawn(move || {
+                let mut store = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+                for sql in [
+                    include_str!("../migrations/postgres/0001_initial.sql"),
+                    include_str!("../migrations/postgres/0002_accounts_and_lifetimes.sql"),
+                    &bytes("'\\x"),
+                ] {
+                    store.batch_execute(sql).unwrap();
+                }
+            });
+            made.join().unwrap();
+        }),
+    }
+}
+
+#[tokio::test]
+async fn last_uses_are_taken_over_from_version_2() {
+    let folder = tempfile::tempdir().unwrap();
+    for target in targets("seam_uses", folder.path()) {
+        make_old(&target, "seam_uses");
+        let db = open(&target, &Arc::default());
+        for (number, expected, of_secrets) in [
+            (1, Some((70, Some("192.0.2.7"))), vec![Some(60), Some(70)]),
+            (2, Some((80, None)), vec![None]),
+            (3, None, vec![]),
+        ] {
+            let id = format!("00000000-0000-4000-8000-00000000000{number}").parse().unwrap();
+            let token = db.read(move |q| Ok(token_list::find(q, &id)?)).await.unwrap().unwrap();
+            let used = token.last_used_at.map(|at| (at.0, token.last_used_address.as_deref()));
+            assert_eq!(used, expected, "{number}");
+            let of_each: Vec<_> =
+                token.secrets.iter().map(|secret| secret.last_used_at.map(|at| at.0)).collect();
+            assert_eq!(of_each, of_secrets, "{number}");
+        }
     }
 }
 

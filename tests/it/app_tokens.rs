@@ -173,6 +173,27 @@ claviger_tests::both! {
         assert_eq!(listed(&owner, "").await[0]["last_accessed"], used);
     }
 
+    async fn a_use_brings_nothing_back_that_was_swept_out(engine: Engine) {
+        let (app, _) = TestApp::seeded(engine, test_settings()).await;
+        let owner = Visitor::sign_in(&app, "creator", "password").await;
+        let uses = async || {
+            let stmt = Stmt::same("SELECT CAST(COUNT(*) AS BIGINT) FROM token_use");
+            let count = app.db.read(move |q| Ok(q.optional(&stmt, &[])?.unwrap().int(0)?)).await;
+            count.unwrap()
+        };
+        let [written, waiting] = [make(&owner, "laptop").await, make(&owner, "desktop").await];
+        assert_eq!(login(&app, &written.code).await, 200);
+        assert_eq!((app.app.flush_activity().await.unwrap(), uses().await), (1, 1));
+        assert_eq!(login(&app, &waiting.code).await, 200);
+        for made in [&written, &waiting] {
+            let id = made.path.rsplit('/').next().unwrap().to_owned();
+            let stmt = Stmt::same("DELETE FROM token WHERE id = $1");
+            let swept = app.db.write(move |tx| Ok(tx.execute(&stmt, &[(&id).into()])?)).await;
+            assert_eq!(swept.unwrap(), 1);
+        }
+        assert_eq!((app.app.flush_activity().await.unwrap(), uses().await), (1, 0));
+    }
+
     async fn a_token_made_with_a_bearer_remembers_it_and_outlives_it(engine: Engine) {
         let (app, secrets) = TestApp::seeded(engine, test_settings()).await;
         let bearer = Visitor::bearer(&app, &oauth_token(&secrets, "reauadmin"));

@@ -132,7 +132,7 @@ fn stopping_server_writes_last_uses_and_takes_leave() {
     let servers = "SELECT count(*) FROM replica";
     assert_eq!(count(servers), 1);
     server.stop();
-    assert_eq!(count("SELECT count(*) FROM token WHERE last_used_at IS NOT NULL"), 1);
+    assert_eq!(count("SELECT count(*) FROM token_use"), 1);
     assert_eq!(count(servers), 0);
 }
 

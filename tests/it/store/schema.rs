@@ -98,6 +98,7 @@ fn of_postgres(scratch: &Scratch) -> Schema {
         "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL), a.attnotnull,
             co.collname::text
          FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+            AND NOT a.attisdropped
          LEFT JOIN pg_collation co ON co.oid = a.attcollation
          WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace";
     for row in client.query(columns, &[]).expect("columns") {
