@@ -19,8 +19,9 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// How long a line waits.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How much waits at the most, in bytes.
-const MOST: usize = 64 << 10;
+/// How much waits before that is cut short, in bytes, and how much waits at the most.
+const MUCH: usize = 64 << 10;
+const MOST: usize = 1 << 20;
 
 /// Where lines go.
 #[derive(Clone)]
@@ -30,10 +31,16 @@ struct Shared {
     /// Whether lines may wait at all.
     gathers: AtomicBool,
     waiting: Mutex<Vec<u8>>,
-    /// Told of the first that waits.
-    first: Condvar,
+    /// Told of the first that waits, and when much does.
+    waits: Condvar,
     /// Whoever writes holds it, so that lines stay in their order.
-    out: Mutex<Box<dyn Write + Send>>,
+    out: Mutex<Out>,
+}
+
+struct Out {
+    writer: Box<dyn Write + Send>,
+    /// What is written at the moment; its room is what lines wait in next.
+    text: Vec<u8>,
 }
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -46,8 +53,8 @@ impl Lines {
         Self(Arc::new(Shared {
             gathers: AtomicBool::new(false),
             waiting: Mutex::default(),
-            first: Condvar::new(),
-            out: Mutex::new(Box::new(out)),
+            waits: Condvar::new(),
+            out: Mutex::new(Out { writer: Box::new(out), text: Vec::new() }),
         }))
     }
 
@@ -60,10 +67,10 @@ impl Lines {
         let work = move || loop {
             let mut waiting = lock(&lines.0.waiting);
             while waiting.is_empty() {
-                waiting = lines.0.first.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                waiting = lines.0.waits.wait(waiting).unwrap_or_else(PoisonError::into_inner);
             }
-            drop(waiting);
-            thread::sleep(PAUSE);
+            let paused = lines.0.waits.wait_timeout_while(waiting, PAUSE, |w| w.len() < MUCH);
+            drop(paused);
             lines.write_out();
         };
         thread::Builder::new().name("log".to_owned()).spawn(work)?;
@@ -74,9 +81,12 @@ impl Lines {
     /// Writes what waits.
     pub(crate) fn write_out(&self) {
         let mut out = lock(&self.0.out);
-        let waiting = std::mem::take(&mut *lock(&self.0.waiting));
+        let Out { writer, text } = &mut *out;
+        std::mem::swap(text, &mut *lock(&self.0.waiting));
         // there is nobody left who could be told that telling does not work
-        let _ = out.write_all(&waiting).and_then(|()| out.flush());
+        let _ = writer.write_all(text).and_then(|()| writer.flush());
+        text.clear();
+        text.shrink_to(2 * MUCH);
     }
 
     /// Takes a whole line, which is written at once where that is asked for, or where lines do
@@ -87,14 +97,14 @@ impl Lines {
 
     fn add(&self, text: &[u8], at_once: bool) {
         let mut waiting = lock(&self.0.waiting);
-        let first = waiting.is_empty();
+        let before = waiting.len();
         waiting.extend_from_slice(text);
-        let full = waiting.len() >= MOST;
+        let after = waiting.len();
         drop(waiting);
-        if at_once || full {
+        if at_once || after >= MOST {
             self.write_out();
-        } else if first {
-            self.0.first.notify_one();
+        } else if before == 0 || (before < MUCH && after >= MUCH) {
+            self.0.waits.notify_one();
         }
     }
 }
