@@ -23,8 +23,10 @@ impl SqliteConnection {
         connection
             .0
             .execute_batch(
+                // a log that a large write (a migration) has made long is cut when it begins anew;
+                // in memory a savepoint keeps what it would put back
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192;
-                 PRAGMA temp_store = MEMORY;", // where a savepoint keeps what it would put back
+                 PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;",
             )
             .map_err(trouble)?;
         Ok(connection)
