@@ -52,7 +52,7 @@ impl App {
         soon: Soon<'_>,
         origin: &Origin,
     ) -> Result<Caller, Error> {
-        let caller = self.token_for(text, opens, soon, origin).await?;
+        let caller = self.known_token(text, opens, soon, origin).await?;
         match &caller.credential {
             Credential::Token { kind: TokenKind::Api, scopes, .. }
                 if !scopes.has(Dialect::Native, Scopes::REGISTRY) =>
@@ -68,15 +68,6 @@ impl App {
     /// # Errors
     /// As [`App::authenticate_token`].
     pub(crate) async fn known_token(
-        &self,
-        text: &str,
-        opens: &[TokenKind],
-        origin: &Origin,
-    ) -> Result<Caller, Error> {
-        self.token_for(text, opens, &|| None, origin).await
-    }
-
-    async fn token_for(
         &self,
         text: &str,
         opens: &[TokenKind],
