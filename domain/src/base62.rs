@@ -79,25 +79,32 @@ pub(crate) fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let mut number = Limbs::default();
     // of all characters together, so that there is one branch for all
     let mut seen = 0;
-    for group in text.chunks(GROUP) {
-        let (mut value, mut weight) = (0, 1);
-        for character in group {
-            let digit = DIGITS.get(usize::from(*character)).copied().unwrap_or(NONE);
-            seen |= digit;
-            value = value * 62 + u64::from(digit & !NONE);
-            weight *= 62;
-        }
-        multiply_add(&mut number, weight, value)?;
+    // the odd ones first: of the others each group is as long as the last
+    let (odd, groups) = text.split_at_checked(text.len() % GROUP)?;
+    multiply_add(&mut number, 1, value_of(odd, &mut seen))?;
+    let (groups, _) = groups.as_chunks::<GROUP>();
+    for group in groups {
+        multiply_add(&mut number, GROUP_VALUE, value_of(group, &mut seen))?;
     }
     if seen & NONE != 0 {
         return None;
     }
-    let mut all = number.iter().flat_map(|limb| limb.to_le_bytes());
-    let mut bytes = [0; N];
-    for byte in bytes.iter_mut().rev() {
-        *byte = all.next().unwrap_or_default();
+    let mut all = [0; size_of::<Limbs>()];
+    for (place, limb) in all.rchunks_exact_mut(8).zip(number) {
+        place.copy_from_slice(&limb.to_be_bytes());
     }
-    all.all(|rest| rest == 0).then_some(bytes)
+    let (high, low) = all.split_last_chunk()?;
+    high.iter().all(|byte| *byte == 0).then_some(*low)
+}
+
+/// The value of at most [`GROUP`] characters; what they are is added to `seen`.
+#[inline]
+fn value_of(group: &[u8], seen: &mut u8) -> u64 {
+    group.iter().fold(0, |value, character| {
+        let digit = DIGITS.get(usize::from(*character)).copied().unwrap_or(NONE);
+        *seen |= digit;
+        value * 62 + u64::from(digit & !NONE)
+    })
 }
 
 #[cfg(test)]
