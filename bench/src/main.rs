@@ -175,7 +175,7 @@ fn doors(bench: &Bench, wanted: impl Fn(Group) -> bool) -> Outcome<Vec<Row>> {
     let mut all = Vec::new();
     if wanted(Group::Memory) {
         hot.complete()?;
-        all.push(memory::measure(&hot, &bench.world)?);
+        all.push(memory::measure(&hot)?);
     }
     for (asked, cold) in asked {
         all.extend(measure(bench, &hot, asked, cold)?);

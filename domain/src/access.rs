@@ -61,6 +61,8 @@ pub struct NamespaceFacts {
 pub struct RepoAcl {
     /// Its id.
     pub id: RepoId,
+    /// Its full name.
+    pub name: RepoName,
     /// Where it lies.
     pub namespace: NamespaceFacts,
     /// Who may pull without a permission.

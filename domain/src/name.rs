@@ -5,6 +5,8 @@
 
 use std::{fmt, str::FromStr};
 
+use crate::inline::Inline;
+
 /// Why a name is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -72,8 +74,34 @@ names! {
     TeamName,
     /// The full name of a robot, `namespace+short`.
     RobotName,
-    /// The full name of a repository, `namespace/name`; the name may have further slashes.
-    RepoName,
+}
+
+/// The full name of a repository, `namespace/name`; the name may have further slashes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RepoName(Inline);
+
+impl RepoName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// How many bytes of memory it takes beside itself.
+    pub fn heap_bytes(&self) -> usize {
+        self.0.heap_bytes()
+    }
+}
+
+impl fmt::Display for RepoName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for RepoName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
 }
 
 macro_rules! plain_name {
@@ -153,7 +181,7 @@ impl RepoName {
     /// When a segment breaks the grammar or the path is too long.
     pub fn new(namespace: &Namespace, path: &str) -> Result<Self, NameError> {
         check_repo_path(path)?;
-        Ok(Self(format!("{namespace}/{path}").into()))
+        Ok(Self(Inline::joined(&[namespace.as_str(), "/", path])))
     }
 
     /// Whether `text` is the full name of a repository.
@@ -165,12 +193,12 @@ impl RepoName {
 
     /// The namespace it belongs to.
     pub fn namespace(&self) -> &str {
-        self.0.split_once('/').map_or("", |(namespace, _)| namespace)
+        self.as_str().split_once('/').map_or("", |(namespace, _)| namespace)
     }
 
     /// Its name inside the namespace, with all further slashes.
     pub fn path(&self) -> &str {
-        self.0.split_once('/').map_or("", |(_, path)| path)
+        self.as_str().split_once('/').map_or("", |(_, path)| path)
     }
 }
 
@@ -182,7 +210,7 @@ impl FromStr for RepoName {
             text.split_once('/').ok_or(NameError::Pattern(REPO_SEGMENT_PATTERN))?;
         check_name(namespace)?;
         check_repo_path(path)?;
-        Ok(Self(text.into()))
+        Ok(Self(Inline::joined(&[text])))
     }
 }
 

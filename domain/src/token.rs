@@ -4,6 +4,7 @@ use crate::{
     id::{AccountId, ApplicationId, PrincipalId, TokenId},
     role::words,
     scope::Scopes,
+    secret::Lookup,
     time::UnixMillis,
 };
 
@@ -46,6 +47,8 @@ pub enum TokenState {
 /// The cached facts about a token, as one of its secrets reaches it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenFacts {
+    /// Under which the secret is found that reaches it.
+    pub lookup: Lookup,
     /// Its id.
     pub id: TokenId,
     /// What it is.

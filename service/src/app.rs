@@ -4,19 +4,15 @@ use std::sync::{Arc, OnceLock};
 
 use claviger_domain::{
     Chance, Clock, Error, UnixMillis,
-    id::{AccountId, PrincipalId, TokenId},
+    id::{AccountId, TokenId},
 };
 pub use claviger_store::feed::Feed;
 use claviger_store::{Db, Memory, Query, Target};
-use quick_cache::sync::Cache;
 
 use crate::{
-    activity::Activity, decisions::Decisions, facts::Facts, keys::KeyRing, passwords::Passwords,
-    settings::Settings, signing::Signer, throttle::Throttle,
+    activity::Activity, decisions::Decisions, facts::Facts, hints::Hints, keys::KeyRing,
+    passwords::Passwords, settings::Settings, signing::Signer, throttle::Throttle,
 };
-
-/// A hint for each so many bytes of `cache.memory`: about a twentieth of it can be theirs.
-const BYTES_A_HINT: usize = 2 << 10;
 
 /// What the use cases stand on: the store, what is remembered of it, time, chance, the settings.
 pub struct App {
@@ -29,7 +25,7 @@ pub struct App {
     pub(crate) signer: Signer,
     pub(crate) decisions: Decisions,
     /// Under which id a name was found last; see [`crate::questions`].
-    pub(crate) hints: Cache<Box<str>, PrincipalId>,
+    pub(crate) hints: Hints,
     pub(crate) first_account: OnceLock<AccountId>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) chance: Arc<dyn Chance>,
@@ -85,7 +81,7 @@ impl App {
             activity: Activity::default(),
             signer: Signer::default(),
             decisions: Decisions::default(),
-            hints: Cache::new(settings.cache.memory_bytes / BYTES_A_HINT),
+            hints: Hints::new(settings.cache.memory_bytes),
             first_account: OnceLock::new(),
             clock,
             chance,

@@ -21,7 +21,6 @@
 mod few;
 mod gate;
 mod gather;
-mod name;
 mod shelf;
 mod weight;
 
@@ -41,7 +40,6 @@ use std::{
 use claviger_domain::{
     Error,
     access::{Asker, NamespaceFacts, RepoAcl, Standing},
-    id::{PrincipalId, TeamId},
     principal::{PrincipalFacts, TeamFacts},
     scope::Caps,
     token::TokenFacts,
@@ -54,7 +52,6 @@ pub(crate) use self::gather::{About, Known};
 pub use self::{few::Few, gather::Soon};
 use self::{
     gate::{Epoch, Gate},
-    name::Name,
     shelf::Shelf,
 };
 
@@ -63,10 +60,10 @@ pub type Lookup = [u8; 32];
 
 /// The facts that are remembered.
 pub struct Facts {
-    tokens: Shelf<Lookup, TokenFacts>,
-    principals: Shelf<PrincipalId, PrincipalFacts>,
-    teams: Shelf<TeamId, TeamFacts>,
-    repos: Shelf<Name, RepoAcl>,
+    tokens: Shelf<TokenFacts>,
+    principals: Shelf<PrincipalFacts>,
+    teams: Shelf<TeamFacts>,
+    repos: Shelf<RepoAcl>,
     gate: Gate,
     fills: Histogram,
     max_staleness: Duration,

@@ -465,7 +465,7 @@ impl App {
         let text = name.to_owned();
         let id = self.db.peek(move |q: &mut dyn Query| Ok(principals::id_of(q, &text)?)).await?;
         let Some(id) = id else { return Ok(None) };
-        self.hints.insert(name.into(), id);
+        self.hints.keep(name, id);
         let facts = self.facts.principal(&self.db, id).await?;
         Ok(facts.map(|facts| (facts, AsOf::default())))
     }

@@ -141,7 +141,7 @@ pub struct Found {
 
 statements! {
     ACL = Stmt::same(
-        "SELECT r.id, r.namespace_id, p.kind, r.visibility, r.state
+        "SELECT r.id, r.namespace_id, p.kind, r.visibility, r.state, r.name
          FROM repository r JOIN principal p ON p.id = r.namespace_id WHERE r.name = $1"
     );
     GRANTS = Stmt::same(
@@ -202,6 +202,7 @@ pub fn acl(q: &mut dyn Query, name: &str) -> Result<Option<RepoAcl>, StoreError>
     let grants = q.all(&GRANTS, &[row.text(0)?.into()])?;
     Ok(Some(RepoAcl {
         id: row.parse(0)?,
+        name: row.parse(5)?,
         namespace: NamespaceFacts { id: row.parse(1)?, kind: row.parse(2)? },
         visibility: row.parse(3)?,
         state: row.parse(4)?,

@@ -214,6 +214,7 @@ pub fn facts(q: &mut dyn Query, lookup: &[u8; 32]) -> Result<Option<TokenFacts>,
         scopes.iter().map(|row| Ok(Scope { dialect: row.parse(0)?, word: row.text(1)?.into() }));
     let generation = row.int(7)?;
     Ok(Some(TokenFacts {
+        lookup: *lookup,
         id: row.parse(0)?,
         kind: row.parse(1)?,
         principal: row.parse(2)?,

@@ -5,9 +5,7 @@ use std::{mem::size_of, sync::Arc};
 
 use claviger_domain::{
     access::{Grant, RepoAcl},
-    id::{PrincipalId, TeamId},
     principal::{PrincipalFacts, TeamFacts, TeamOf},
-    secret::Lookup,
     token::TokenFacts,
 };
 
@@ -25,38 +23,23 @@ const WRITER_PAGES: usize = 8 << 20;
 const READER_PAGES: usize = 4 << 20;
 
 /// Keys and values of one fact of each kind, on the average, in bytes; nothing around them.
-fn sizes(world: &World) -> [(&'static str, usize); 4] {
+fn sizes() -> [(&'static str, usize); 4] {
+    // every fact holds its key
+    let pointer = size_of::<Arc<()>>();
     let user = World::user_name(0).len();
-    let repository = world.repository_name(world.size.users).len();
     let grants = usize::try_from(Size::PERMISSIONS_EACH).unwrap_or_default();
     [
         // the scope of app tokens is there once for all of them
-        ("token", size_of::<Lookup>() + size_of::<Arc<()>>() + size_of::<TokenFacts>()),
-        (
-            "principal",
-            size_of::<PrincipalId>()
-                + size_of::<Arc<()>>()
-                + size_of::<PrincipalFacts>()
-                + user
-                + 2 * size_of::<TeamOf>(),
-        ),
-        (
-            "team",
-            size_of::<TeamId>() + size_of::<Arc<()>>() + size_of::<TeamFacts>() + "team-00".len(),
-        ),
-        (
-            "repository",
-            size_of::<Box<str>>()
-                + repository
-                + size_of::<Arc<()>>()
-                + size_of::<RepoAcl>()
-                + grants * size_of::<Grant>(),
-        ),
+        ("token", pointer + size_of::<TokenFacts>()),
+        ("principal", pointer + size_of::<PrincipalFacts>() + user + 2 * size_of::<TeamOf>()),
+        ("team", pointer + size_of::<TeamFacts>() + "team-00".len()),
+        // its name lies in it
+        ("repository", pointer + size_of::<RepoAcl>() + grants * size_of::<Grant>()),
     ]
 }
 
 /// The row of a server that has decided [`DECISIONS`] times and done nothing else.
-pub(crate) fn measure(hot: &Hot, world: &World) -> Outcome<Row> {
+pub(crate) fn measure(hot: &Hot) -> Outcome<Row> {
     let metrics = hot.metrics()?;
     let entries = |kind: &str| {
         let name = format!("claviger_cache_entries{{fact=\"{kind}\"}} ");
@@ -64,7 +47,7 @@ pub(crate) fn measure(hot: &Hot, world: &World) -> Outcome<Row> {
         line.and_then(|count| count.parse::<usize>().ok()).ok_or("the metrics have no such line")
     };
     let mut facts = 0;
-    for (kind, each) in sizes(world) {
+    for (kind, each) in sizes() {
         facts += entries(kind)? * each;
     }
     // as the program has it: two to sixteen readers, one that follows the feed

@@ -113,8 +113,9 @@ impl World {
         let owner = &self.principals[name.split('/').next().unwrap()];
         let namespace = NamespaceFacts { id: owner.id, kind: owner.kind };
         let id = RepoId::random(&Counter);
-        let acl = RepoAcl { id, namespace, visibility, state, grants: Box::default() };
-        self.acls.insert(name.into(), acl);
+        let (name, grants) = (name.parse().unwrap(), Box::default());
+        let acl = RepoAcl { id, name, namespace, visibility, state, grants };
+        self.acls.insert(acl.name.to_string(), acl);
     }
 
     fn grant(&mut self, repo: &str, to: Grantee, role: Role) {

@@ -10,13 +10,12 @@ use std::{
 
 use claviger_domain::Error;
 use claviger_store::{Query, StoreError};
-use quick_cache::{Equivalent, Weighter, sync::Cache};
 
 use super::{
     KindUse,
     gate::{Epoch, Gate, Reads, Way},
-    weight::Bytes,
 };
+use crate::table::{Keyed, Table};
 
 /// Something is not remembered, and there is nothing to read it with.
 pub(super) struct Missing;
@@ -34,23 +33,18 @@ pub(super) enum Source<'a> {
     Store(&'a mut dyn Query),
 }
 
-pub(super) struct Shelf<K, T> {
-    cache: Cache<K, Arc<T>, Bytes>,
-    reads: Reads<K, Arc<T>>,
+pub(super) struct Shelf<T: Keyed<Key: ToOwned<Owned: Hash + Eq + Clone>>> {
+    table: Table<T>,
+    reads: Reads<<T::Key as ToOwned>::Owned, Arc<T>>,
     read: AtomicU64,
     joined: AtomicU64,
 }
 
-impl<K, T> Shelf<K, T>
-where
-    K: Hash + Eq + Clone,
-    Bytes: Weighter<K, Arc<T>>,
-{
+impl<T: Keyed<Key: ToOwned<Owned: Hash + Eq + Clone>>> Shelf<T> {
     /// Room for facts of about `bytes` in all, of about `each` one by one.
     pub(super) fn new(bytes: u64, each: u64) -> Self {
-        let items = usize::try_from(bytes / each).unwrap_or(usize::MAX);
         Self {
-            cache: Cache::with_weighter(items, bytes, Bytes),
+            table: Table::new(bytes, each),
             reads: Reads::new(),
             read: AtomicU64::new(0),
             joined: AtomicU64::new(0),
@@ -58,34 +52,29 @@ where
     }
 
     /// The fact `key`, from `source`. `since` is the epoch at which the caller began.
-    pub(super) fn find<Q>(
+    pub(super) fn find(
         &self,
         gate: &Gate,
         since: Epoch,
         source: &mut Source<'_>,
-        key: &Q,
-        read: impl FnOnce(&mut dyn Query, &Q) -> Result<Option<T>, StoreError>,
-    ) -> Found<T>
-    where
-        Q: Hash + Equivalent<K> + ToOwned + ?Sized,
-        K: From<Q::Owned>,
-    {
+        key: &T::Key,
+        read: impl FnOnce(&mut dyn Query, &T::Key) -> Result<Option<T>, StoreError>,
+    ) -> Found<T> {
         let q = match source {
-            Source::Memory => return Ok(self.cache.get(key).map(Some).ok_or(Missing)),
+            Source::Memory => return Ok(self.table.get(key).map(Some).ok_or(Missing)),
             Source::Store(q) => {
                 self.read.fetch_add(1, Relaxed);
                 return Ok(Ok(read(&mut **q, key)?.map(Arc::new)));
             }
             Source::Both(q) => q,
         };
-        let owned = K::from(key.to_owned());
         let (found, way) = self.reads.find(
             gate,
             since,
-            &owned,
-            || self.cache.get(key),
+            &key.to_owned(),
+            || self.table.get(key),
             || read(&mut **q, key).map(|found| found.map(Arc::new)),
-            |fact| self.cache.insert(owned.clone(), fact),
+            |fact| self.table.keep(fact),
         )?;
         match way {
             Way::Remembered => {}
@@ -96,21 +85,21 @@ where
     }
 
     /// To be called inside [`Gate::evict`] alone.
-    pub(super) fn forget<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) {
-        drop(self.cache.remove(key));
+    pub(super) fn forget(&self, key: &T::Key) {
+        self.table.forget(key);
     }
 
     /// To be called inside [`Gate::evict`] alone.
     pub(super) fn forget_all(&self) {
-        self.cache.clear();
+        self.table.forget_all();
     }
 
     pub(super) fn usage(&self) -> KindUse {
         KindUse {
-            entries: u64::try_from(self.cache.len()).unwrap_or(u64::MAX),
-            bytes: self.cache.weight(),
-            hits: self.cache.hits(),
-            misses: self.cache.misses(),
+            entries: self.table.facts(),
+            bytes: self.table.weight(),
+            hits: self.table.hits(),
+            misses: self.table.misses(),
             read: self.read.load(Relaxed),
             joined: self.joined.load(Relaxed),
         }

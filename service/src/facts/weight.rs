@@ -1,6 +1,6 @@
-//! What a fact weighs, so that the bound on memory holds.
+//! What a fact weighs, and by which key it is found.
 
-use std::{mem::size_of, sync::Arc};
+use std::mem::size_of;
 
 use claviger_domain::{
     access::{Grant, RepoAcl},
@@ -9,40 +9,61 @@ use claviger_domain::{
     scope::Scope,
     token::TokenFacts,
 };
-use quick_cache::Weighter;
 
-use super::{Lookup, name::Name};
+use super::Lookup;
+use crate::table::{AROUND, Keyed};
 
-/// Weighs facts in bytes, roughly, so that the bound on memory holds.
-#[derive(Clone)]
-pub(super) struct Bytes;
-
-/// What an entry costs beside its value: the key, the slot, the allocation.
-const ENTRY: u64 = 160;
-
-fn bytes(size: usize, more: usize) -> u64 {
-    ENTRY + u64::try_from(size + more).unwrap_or(u64::MAX / 2)
+/// Roughly the bytes of a fact, so that the bound on memory holds.
+fn weight<T>(more: usize) -> u64 {
+    u64::try_from(AROUND + size_of::<T>() + more).unwrap_or(u64::MAX / 2)
 }
 
-impl Weighter<Lookup, Arc<TokenFacts>> for Bytes {
-    fn weight(&self, _: &Lookup, token: &Arc<TokenFacts>) -> u64 {
-        let scopes = token.scopes.iter().map(|s| size_of::<Scope>() + s.word.len()).sum();
-        bytes(size_of::<TokenFacts>(), scopes)
+impl Keyed for TokenFacts {
+    type Key = Lookup;
+
+    fn key(&self) -> &Lookup {
+        &self.lookup
+    }
+
+    fn weight(&self) -> u64 {
+        let scopes = self.scopes.iter().map(|scope| size_of::<Scope>() + scope.word.len());
+        let service = self.service.as_ref().map_or(0, |service| service.len());
+        weight::<Self>(scopes.sum::<usize>() + service)
     }
 }
-impl Weighter<PrincipalId, Arc<PrincipalFacts>> for Bytes {
-    fn weight(&self, _: &PrincipalId, principal: &Arc<PrincipalFacts>) -> u64 {
-        let more = principal.name.len() + principal.teams.len() * size_of::<TeamOf>();
-        bytes(size_of::<PrincipalFacts>(), more)
+
+impl Keyed for PrincipalFacts {
+    type Key = PrincipalId;
+
+    fn key(&self) -> &PrincipalId {
+        &self.id
+    }
+
+    fn weight(&self) -> u64 {
+        weight::<Self>(self.name.len() + self.teams.len() * size_of::<TeamOf>())
     }
 }
-impl Weighter<TeamId, Arc<TeamFacts>> for Bytes {
-    fn weight(&self, _: &TeamId, team: &Arc<TeamFacts>) -> u64 {
-        bytes(size_of::<TeamFacts>(), team.name.len())
+
+impl Keyed for TeamFacts {
+    type Key = TeamId;
+
+    fn key(&self) -> &TeamId {
+        &self.id
+    }
+
+    fn weight(&self) -> u64 {
+        weight::<Self>(self.name.len())
     }
 }
-impl Weighter<Name, Arc<RepoAcl>> for Bytes {
-    fn weight(&self, name: &Name, acl: &Arc<RepoAcl>) -> u64 {
-        bytes(size_of::<RepoAcl>(), name.len() + acl.grants.len() * size_of::<Grant>())
+
+impl Keyed for RepoAcl {
+    type Key = str;
+
+    fn key(&self) -> &str {
+        self.name.as_str()
+    }
+
+    fn weight(&self) -> u64 {
+        weight::<Self>(self.name.heap_bytes() + self.grants.len() * size_of::<Grant>())
     }
 }

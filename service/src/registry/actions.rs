@@ -151,6 +151,7 @@ mod tests {
         let to = Grantee::Principal(ALICE.parse().unwrap());
         RepoAcl {
             id: "00000000-0000-4000-8000-00000000000c".parse::<RepoId>().unwrap(),
+            name: "acme/app".parse().unwrap(),
             namespace: namespace(ORG, PrincipalKind::Org),
             visibility: Visibility::Private,
             state,
