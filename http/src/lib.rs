@@ -21,6 +21,7 @@ mod numbers;
 pub mod oauth;
 pub mod openshift;
 pub mod origin;
+mod parameters;
 pub mod porch;
 pub mod quay;
 pub mod registry;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use bytes::Bytes;
 use claviger_service::App;
@@ -19,7 +19,10 @@ use super::{
     gate::{self, Call},
     refusal::{Refusal, Shown},
 };
-use crate::{Visit, told::Told};
+use crate::{Visit, headers, told::Told};
+
+/// How many headers an answer has: what it is, and that nobody keeps it.
+const HEADERS: usize = 2;
 
 /// `POST /access/v1/evaluation`: one question.
 pub(super) async fn one(
@@ -95,7 +98,9 @@ async fn decide(app: &App, call: &Call, asked: &Asked<'_>) -> Result<Answered, R
 }
 
 fn answer((_, body): Answered) -> Response {
-    ([(CONTENT_TYPE, JSON)], body).into_response()
+    let mut response = headers::answer(HEADERS, body);
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
 }
 
 #[derive(Serialize)]

@@ -10,19 +10,19 @@ use claviger_service::{
     forward::{Challenge, Refusal},
 };
 use http::{
-    HeaderMap, HeaderName, HeaderValue, StatusCode,
+    HeaderName, HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 
-use crate::log::Cause;
+use crate::{headers, log::Cause};
 
 const USER: HeaderName = HeaderName::from_static("x-auth-user");
 const KIND: HeaderName = HeaderName::from_static("x-auth-kind");
 const TOKEN: HeaderName = HeaderName::from_static("x-auth-token-id");
 const SCOPES: HeaderName = HeaderName::from_static("x-auth-scopes");
 
-/// How many an answer has, with those that the porch adds.
-const HEADERS: usize = 10;
+/// How many an answer has.
+const HEADERS: usize = 5;
 
 const EMPTY: HeaderValue = HeaderValue::from_static("");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -123,7 +123,6 @@ impl Challenges {
 
 /// Yes, and as whom. What is not known is empty, so that nothing of the client's takes its place.
 pub(super) fn allowed(caller: Option<&Caller>) -> Result<Response, Words> {
-    let mut headers = HeaderMap::with_capacity(HEADERS);
     let (user, kind, token, scopes) = match caller {
         None => (EMPTY, EMPTY, EMPTY, EMPTY),
         Some(caller) => {
@@ -138,13 +137,13 @@ pub(super) fn allowed(caller: Option<&Caller>) -> Result<Response, Words> {
             (value(&caller.principal.name)?, kind, token, scopes)
         }
     };
+    let mut response = headers::answer(HEADERS, Body::empty());
+    let headers = response.headers_mut();
     headers.insert(USER, user);
     headers.insert(KIND, kind);
     headers.insert(TOKEN, token);
     headers.insert(SCOPES, scopes);
     headers.insert(CACHE_CONTROL, NO_STORE);
-    let mut response = Response::new(Body::empty());
-    *response.headers_mut() = headers;
     Ok(response)
 }
 

@@ -13,7 +13,6 @@ use claviger_service::{
     App,
     questions::{Object, Question, Subject},
 };
-use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::{
@@ -21,7 +20,7 @@ use super::{
     json::Json,
     problem::{Flaw, Problem},
 };
-use crate::{Routes, told::Told};
+use crate::{Routes, parameters, told::Told};
 
 pub(super) fn routes() -> Routes<Arc<App>> {
     super::none().get("/claviger/v1/decisions:explain", explain)
@@ -81,15 +80,7 @@ pub(super) struct Parameters {
 impl Parameters {
     /// Reads a query string.
     pub(super) fn read(query: &str) -> Self {
-        let decoded = |text: &str| {
-            percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
-        };
-        let pairs = query.split('&').filter(|pair| !pair.is_empty());
-        let left = pairs.map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decoded(name), decoded(value))
-        });
-        Self { left: left.collect(), flaws: Vec::new() }
+        Self { left: parameters::Parameters::read(query).into_pairs(), flaws: Vec::new() }
     }
 
     /// The value of a parameter, which may be there once.

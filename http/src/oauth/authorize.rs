@@ -20,15 +20,17 @@ use serde::Serialize;
 use super::{
     coming::Coming,
     location, page,
-    params::Parameters,
     refusal::{FORBIDDEN, NOT_FOUND, Refusal},
     scopes::{ScopeView, views},
 };
-use crate::quay::{
-    applications::avatar_of,
-    avatar::Avatar,
-    cookie,
-    json::{Json, to_line},
+use crate::{
+    parameters::Parameters,
+    quay::{
+        applications::avatar_of,
+        avatar::Avatar,
+        cookie,
+        json::{Json, to_line},
+    },
 };
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-cache, no-store, must-revalidate");

@@ -11,13 +11,11 @@ use http::{
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 
-use super::{
-    params::Parameters,
-    refusal::{Refusal, SIGN_IN},
-};
+use super::refusal::{Refusal, SIGN_IN};
 use crate::{
     Visit, cross_site,
     limit::{self, BodyError},
+    parameters::Parameters,
     quay::cookie,
 };
 
@@ -52,7 +50,7 @@ impl FromRequest<Arc<App>> for Coming {
                     Refusal::Page(StatusCode::BAD_REQUEST, "The form did not arrive.")
                 }
             })?;
-            Parameters::parse(&String::from_utf8_lossy(&bytes))
+            Parameters::read(&String::from_utf8_lossy(&bytes))
         } else {
             Parameters::default()
         };
@@ -60,7 +58,7 @@ impl FromRequest<Arc<App>> for Coming {
             app: Arc::clone(app),
             origin: visit.origin(),
             cookie: cookie::read(&head.headers, app.settings().https()),
-            query: Parameters::parse(head.uri.query().unwrap_or_default()),
+            query: Parameters::read(head.uri.query().unwrap_or_default()),
             form,
             method: head.method,
             headers: head.headers,

@@ -11,7 +11,6 @@ mod exchange;
 mod face;
 mod location;
 mod page;
-mod params;
 mod refusal;
 mod scopes;
 

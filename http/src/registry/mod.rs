@@ -9,7 +9,6 @@
 //! Not here: who may do what (`claviger_service::registry`), the registry itself.
 
 mod error;
-mod form;
 mod scope;
 mod token;
 

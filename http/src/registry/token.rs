@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::{Request, State},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use claviger_domain::{Error, name::RepoName, secret::TokenSecret};
 use claviger_service::{
@@ -14,7 +14,7 @@ use claviger_service::{
     registry::{Ask, RegistryToken, Subject},
 };
 use http::{
-    HeaderValue, Method, StatusCode,
+    HeaderValue, Method,
     header::{CACHE_CONTROL, CONTENT_TYPE},
     request::Parts,
 };
@@ -22,16 +22,16 @@ use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
-    Registry,
+    CORS, Registry,
     error::{API_VERSION, JSON, Login, Refusal, json},
-    form::Form,
     open_to_all,
 };
 use crate::{
     Visit,
     basic::{self, Basic, NotBasic},
-    cross_site,
+    cross_site, headers,
     limit::{self, BodyError},
+    parameters::Parameters,
 };
 
 /// What a client is sent beside the token.
@@ -57,7 +57,7 @@ pub(super) async fn get(
     // what a page of another site makes a browser send gets a token and changes nothing
     let own = &registry.app.settings().public_url;
     let may_change = method == Method::GET && !cross_site::is_foreign(&headers, own);
-    let form = Form::read(uri.query().unwrap_or_default());
+    let form = Parameters::read(uri.query().unwrap_or_default());
     let basic = basic::read(&headers);
     let answer = granted(&registry, &visit, basic, &form, may_change).await;
     finish(answer.map(|granted| granted.reply(false)), &registry, false)
@@ -73,7 +73,7 @@ pub(super) async fn post(
 ) -> Response {
     let answer = match limit::read(body).await {
         Ok(bytes) => {
-            let form = Form::read(&String::from_utf8_lossy(&bytes));
+            let form = Parameters::read(&String::from_utf8_lossy(&bytes));
             exchanged(&registry, &visit, &form).await
         }
         Err(BodyError::TooLarge) => Err(Refusal::too_large()),
@@ -118,7 +118,7 @@ async fn granted(
     registry: &Registry,
     visit: &Visit,
     basic: Option<Result<Basic, NotBasic>>,
-    form: &Form,
+    form: &Parameters,
     may_change: bool,
 ) -> Result<Granted, Refusal> {
     let origin = visit.origin();
@@ -141,19 +141,22 @@ async fn granted(
         None => {}
     }
     let asks = asks(registry, scopes)?;
-    let offline = form.first("offline_token") == Some("true");
-    issue(registry, caller.as_ref(), asks, form.first("service"), offline, may_change, &origin)
-        .await
+    let offline = form.get("offline_token") == Some("true");
+    issue(registry, caller.as_ref(), asks, form.get("service"), offline, may_change, &origin).await
 }
 
-async fn exchanged(registry: &Registry, visit: &Visit, form: &Form) -> Result<Granted, Refusal> {
+async fn exchanged(
+    registry: &Registry,
+    visit: &Visit,
+    form: &Parameters,
+) -> Result<Granted, Refusal> {
     let (app, origin) = (&registry.app, visit.origin());
-    let service = form.first("service");
+    let service = form.get("service");
     let needed = |name| {
         let missing = || Refusal::bad_request("invalid_request", &format!("`{name}` is missing"));
-        form.first(name).ok_or_else(missing)
+        form.get(name).ok_or_else(missing)
     };
-    let caller = match form.first("grant_type") {
+    let caller = match form.get("grant_type") {
         Some("refresh_token") => {
             let caller =
                 app.registry_refresh_login(needed("refresh_token")?, service, &origin).await;
@@ -175,7 +178,7 @@ async fn exchanged(registry: &Registry, visit: &Visit, form: &Form) -> Result<Gr
     visit.note_principal(caller.principal.id);
     let scopes = form.all("scope").flat_map(|scopes| scopes.split(' '));
     let asks = asks(registry, scopes.filter(|scope| !scope.is_empty()))?;
-    let offline = form.first("access_type") == Some("offline");
+    let offline = form.get("access_type") == Some("offline");
     issue(registry, Some(&caller), asks, service, offline, true, &origin).await
 }
 
@@ -223,7 +226,11 @@ async fn issue(
 
 fn finish(answer: Result<String, Refusal>, registry: &Registry, form: bool) -> Response {
     let mut response = match answer {
-        Ok(body) => (StatusCode::OK, [(CONTENT_TYPE, JSON), API_VERSION], body).into_response(),
+        Ok(body) => {
+            let mut response = headers::answer(CORS.len() + 3, body);
+            response.headers_mut().extend([(CONTENT_TYPE, JSON), API_VERSION]);
+            response
+        }
         Err(refusal) => refusal.answer(&registry.challenge, form),
     };
     let nowhere = HeaderValue::from_static("no-cache, no-store, must-revalidate");

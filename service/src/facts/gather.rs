@@ -31,6 +31,16 @@ pub(crate) enum About<'a> {
     Namespace(&'a str),
 }
 
+impl<'a> About<'a> {
+    /// The namespace, or that of the repository.
+    fn namespace(self) -> &'a str {
+        match self {
+            Self::Namespace(name) => name,
+            Self::Repo(name) => name.split_once('/').map_or("", |(namespace, _)| namespace),
+        }
+    }
+}
+
 /// Which repository will be decided about when it is known who asks, if that is known already. It is
 /// asked for only when the store is read.
 pub type Soon<'a> = &'a (dyn Fn() -> Option<RepoName> + Sync);
@@ -208,22 +218,18 @@ impl Question for Decision<'_> {
                 }
             };
         }
-        let namespace = match self.about {
-            About::Namespace(name) => name,
-            About::Repo(name) => {
-                match facts.find_acl(source, since, name)? {
-                    Ok(acl) => raw.acl = acl,
-                    Err(missing) => return Ok(Err(missing)),
-                }
-                name.split_once('/').map_or("", |(namespace, _)| namespace)
+        if let About::Repo(name) = self.about {
+            match facts.find_acl(source, since, name)? {
+                Ok(acl) => raw.acl = acl,
+                Err(missing) => return Ok(Err(missing)),
             }
-        };
+        }
         raw.namespace = match (&raw.acl, &mut *source) {
             (Some(acl), _) => Some(acl.namespace),
             // names of namespaces are not remembered: they are asked for when nothing is there yet
             (None, Source::Memory) => return Ok(Err(Missing)),
             (None, Source::Both(q) | Source::Store(q)) => {
-                principals::namespace(&mut **q, namespace)?
+                principals::namespace(&mut **q, self.about.namespace())?
             }
         };
         let org = raw.namespace.filter(|namespace| namespace.kind == PrincipalKind::Org);
