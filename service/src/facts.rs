@@ -79,7 +79,7 @@ pub struct KindUse {
     pub bytes: u64,
     /// Look-ups that found a fact.
     pub hits: u64,
-    /// Look-ups that found none.
+    /// Facts that were wanted and not remembered: read, or shared with another who read them.
     pub misses: u64,
     /// Facts that were read.
     pub read: u64,

@@ -63,7 +63,6 @@ const WAYS: usize = 7;
 struct Part<T> {
     kept: RwLock<Kept<T>>,
     hits: AtomicU64,
-    misses: AtomicU64,
 }
 
 struct Kept<T> {
@@ -137,8 +136,9 @@ impl<T: Keyed> Table<T> {
             bucket.used(way);
             Arc::clone(fact)
         });
-        let count = if found.is_some() { &part.hits } else { &part.misses };
-        count.fetch_add(1, Relaxed);
+        if found.is_some() {
+            part.hits.fetch_add(1, Relaxed);
+        }
         found
     }
 
@@ -186,17 +186,11 @@ impl<T: Keyed> Table<T> {
     pub(crate) fn hits(&self) -> u64 {
         self.sum(|part| part.hits.load(Relaxed))
     }
-
-    /// How often none was.
-    pub(crate) fn misses(&self) -> u64 {
-        self.sum(|part| part.misses.load(Relaxed))
-    }
 }
 
 impl<T: Keyed> Part<T> {
     fn new() -> Self {
-        let (hits, misses) = Default::default();
-        Self { kept: RwLock::new(Kept::new()), hits, misses }
+        Self { kept: RwLock::new(Kept::new()), hits: AtomicU64::new(0) }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Kept<T>> {

@@ -92,6 +92,16 @@ fn one_word_forgets_everything() {
 }
 
 #[test]
+fn what_had_to_be_read_is_one_miss() {
+    let (facts, team) = (facts(), team(1));
+    assert!(!remembered(&facts, &team));
+    find(&facts, facts.gate.now(), &team);
+    assert!(remembered(&facts, &team));
+    let KindUse { hits, misses, read, .. } = facts.usage().teams;
+    assert_eq!((hits, misses, read), (1, 1, 1));
+}
+
+#[test]
 fn nothing_is_trusted_without_a_feed() {
     assert!(!facts().is_trusted());
 }

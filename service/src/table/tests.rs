@@ -148,5 +148,5 @@ fn what_is_larger_than_the_table_is_not_kept() {
     table.keep(fact(1, 1));
     table.keep(Arc::new(Fact { key: 2, weight: 101, value: 2 }));
     assert_eq!((table.get(&1).is_some(), table.get(&2).is_some()), (true, false));
-    assert_eq!((table.hits(), table.misses()), (1, 1));
+    assert_eq!(table.hits(), 1);
 }
