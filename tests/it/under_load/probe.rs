@@ -174,9 +174,10 @@ fn said(door: Door, answer: &Answer) -> Option<bool> {
         }
         (Door::Decisions | Door::Native, 200) => answer.json()["decision"].as_bool(),
         (_, 200) => Some(true),
-        (_, 401) | (Door::Quay, 403 | 404) | (Door::Astra, 403) => Some(false),
         // whoever was let in just before his end finds his namespace disabled, or himself gone
-        (Door::Registry | Door::Refresh, 405) | (Door::Astra, 404) => Some(false),
+        (_, 401)
+        | (Door::Quay | Door::Astra, 403 | 404)
+        | (Door::Registry | Door::Refresh, 405) => Some(false),
         (door, 403) if Door::PROXIES.contains(&door) => Some(false),
         (Door::Refresh, 400) => (answer.json()["error"] == "invalid_grant").then_some(false),
         _ => None,
