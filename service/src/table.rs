@@ -101,9 +101,8 @@ impl Place {
 
     /// The two buckets, of so many; they differ as soon as there are two.
     fn buckets(self, count: usize) -> [usize; 2] {
-        // 24 bits each
-        let [first, apart] =
-            [16, 40].map(|from| usize::try_from(self.0 >> from).unwrap_or_default());
+        let bits = |from: u32| usize::try_from((self.0 >> from) & 0xff_ffff).unwrap_or_default();
+        let (first, apart) = (bits(16), bits(40));
         [first, first ^ (apart | 1)].map(|at| at & (count - 1))
     }
 }
