@@ -19,7 +19,7 @@ use claviger_store::{Query, principals, principals::Principal, sessions};
 use crate::{
     app::App,
     caller::{Caller, Credential, Origin},
-    facts::{AsOf, Credentials, Lookup, Soon},
+    facts::{AsOf, Credentials, Soon},
     keys::Purpose,
     passwords::Password,
 };
@@ -85,7 +85,7 @@ impl App {
         if !same {
             return Err(BadCredential::Unknown.into());
         }
-        self.admit(found, &verified.lookup, origin)
+        self.admit(found, origin)
     }
 
     /// Who comes with the secret `text`, which was made elsewhere, for a robot's token.
@@ -96,21 +96,21 @@ impl App {
         for hash in self.keys.keyed_hashes(Purpose::Foreign, text)? {
             let found = self.facts.credentials(&self.db, &hash.lookup).await?;
             if let Some(found) = found.filter(|found| found.token.kind == TokenKind::Robot) {
-                return self.admit(found, &hash.lookup, origin);
+                return self.admit(found, origin);
             }
         }
         Err(BadCredential::Unknown.into())
     }
 
     /// Lets in whom a token reaches, if it and he may act at the moment.
-    fn admit(&self, found: Credentials, lookup: &Lookup, origin: &Origin) -> Result<Caller, Error> {
+    fn admit(&self, found: Credentials, origin: &Origin) -> Result<Caller, Error> {
         let now = self.now();
         let Credentials { token, principal, owner, as_of } = found;
         let admits = |robot: &str| self.settings.quay.admits_robot(robot);
         may_act(Some(token.state(now)), principal.as_deref(), owner.as_deref(), admits)
             .map_err(refused)?;
         let principal = principal.ok_or(BadCredential::Unknown)?;
-        self.activity.used(token.id, lookup, now, origin.address);
+        self.activity.used(token.id, &token.lookup, now, origin.address);
         let standing = self.standing(&principal);
         Ok(Caller {
             caps: token.scopes.caps(),
