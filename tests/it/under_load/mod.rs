@@ -61,7 +61,7 @@ impl Crowd {
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 continue;
             };
-            probe.ask(&self.program).await;
+            probe.ask_beside(&self.program).await;
             self.asked.fetch_add(1, Ordering::Relaxed);
         }
     }

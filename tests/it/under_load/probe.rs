@@ -71,6 +71,24 @@ impl Probe {
 
     /// Asks, and notes what is answered.
     pub(super) async fn ask(&self, program: &Program) -> bool {
+        self.asked(program, said).await
+    }
+
+    /// The same beside acts, where whoever was let in just before his end may find his namespace
+    /// disabled, or himself gone.
+    pub(super) async fn ask_beside(&self, program: &Program) -> bool {
+        self.asked(program, |door, answer| match (door, answer.status.as_u16()) {
+            (Door::Registry | Door::Refresh, 405) | (Door::Astra, 404) => Some(false),
+            _ => said(door, answer),
+        })
+        .await
+    }
+
+    async fn asked(
+        &self,
+        program: &Program,
+        said: impl FnOnce(Door, &Answer) -> Option<bool>,
+    ) -> bool {
         let asked = Instant::now();
         let answer = program.try_send(self.request.clone()).await;
         let answered = Instant::now();
@@ -174,10 +192,7 @@ fn said(door: Door, answer: &Answer) -> Option<bool> {
         }
         (Door::Decisions | Door::Native, 200) => answer.json()["decision"].as_bool(),
         (_, 200) => Some(true),
-        // whoever was let in just before his end finds his namespace disabled, or himself gone
-        (_, 401)
-        | (Door::Quay | Door::Astra, 403 | 404)
-        | (Door::Registry | Door::Refresh, 405) => Some(false),
+        (_, 401) | (Door::Quay, 403 | 404) | (Door::Astra, 403) => Some(false),
         (door, 403) if Door::PROXIES.contains(&door) => Some(false),
         (Door::Refresh, 400) => (answer.json()["error"] == "invalid_grant").then_some(false),
         _ => None,
