@@ -87,7 +87,7 @@ pub struct Ended<'a> {
     pub door: &'static str,
     /// The template of the route; empty when there is none.
     pub route: &'a str,
-    /// The status of the answer; 499 when the client went away before.
+    /// The status of the answer; 499 when its connection was cut off before.
     pub status: u16,
     /// How long it took.
     pub took: Duration,

@@ -4,6 +4,8 @@
 //! this kind. A connection costs a task and a small buffer, so that thousands may idle; whoever
 //! is slow (with the handshake, the head, the body, or with taking the answer) is closed.
 
+mod heads;
+mod seldom;
 mod stall;
 
 use std::{
@@ -19,10 +21,7 @@ use hyper::{
     server::conn::http1,
     service::service_fn,
 };
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::{GracefulShutdown, Watcher},
-};
+use hyper_util::rt::TokioIo;
 use rustix::net::{listen, sockopt::set_socket_send_buffer_size};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -32,7 +31,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use self::stall::Stall;
+use self::{heads::Heads, seldom::Seldom, stall::Stall};
 use crate::{Site, metrics::Metrics, origin::Peer};
 
 /// Gives the acceptor for the next connection, so that certificates can be swapped while running.
@@ -78,6 +77,16 @@ impl Default for Limits {
 /// How long to wait after the system refused a connection (mostly: too many open files).
 const REFUSED_PAUSE: Duration = Duration::from_millis(50);
 
+/// How far the server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Open,
+    /// Requests in flight may finish.
+    Closing,
+    /// Whatever is left is cut off.
+    Over,
+}
+
 struct Server {
     site: Arc<Site>,
     metrics: Arc<Metrics>,
@@ -100,8 +109,7 @@ pub async fn serve(
     }
     let server = Arc::new(Server { site, metrics, tls, limits });
     let room = Arc::new(Semaphore::new(limits.connections));
-    let graceful = GracefulShutdown::new();
-    let (cut, uncut) = watch::channel(());
+    let (phase, phases) = watch::channel(Phase::Open);
     tokio::pin!(shutdown);
     loop {
         let admitted = async {
@@ -112,22 +120,26 @@ pub async fn serve(
             () = &mut shutdown => break,
             admitted = admitted => admitted,
         };
-        let (server, watcher, mut uncut) = (Arc::clone(&server), graceful.watcher(), uncut.clone());
+        let (server, phases) = (Arc::clone(&server), phases.clone());
         tokio::spawn(async move {
             server.metrics.connections().fetch_add(1, Relaxed);
-            tokio::select! {
-                () = server.connection(stream, peer, watcher) => {}
-                _ = uncut.changed() => {}
-            }
+            server.connection(stream, peer, phases).await;
             server.metrics.connections().fetch_sub(1, Relaxed);
             drop(place);
         });
     }
     drop(listener);
-    if timeout(limits.drain, graceful.shutdown()).await.is_err() {
+    phase.send_replace(Phase::Closing);
+    let everyone = u32::try_from(limits.connections).unwrap_or(u32::MAX);
+    if timeout(limits.drain, room.acquire_many(everyone)).await.is_err() {
         tracing::warn!("some requests did not finish in time and were cut off");
     }
-    drop(cut);
+    phase.send_replace(Phase::Over);
+}
+
+/// Waits until the server is as far as `phase`, or gone.
+async fn reached(phases: &mut watch::Receiver<Phase>, phase: Phase) {
+    let _ = phases.wait_for(|now| *now >= phase).await;
 }
 
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
@@ -143,21 +155,28 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 }
 
 impl Server {
-    async fn connection(&self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+    async fn connection(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        mut phases: watch::Receiver<Phase>,
+    ) {
         let _ = stream.set_nodelay(true); // only costs latency if refused
         // left alone, the system keeps megabytes for a client that takes nothing
         let _ = set_socket_send_buffer_size(&stream, self.limits.send_bytes);
-        match &self.tls {
-            None => self.talk(stream, peer, watcher).await,
-            Some(tls) => match timeout(self.limits.handshake, tls().accept(stream)).await {
-                Ok(Ok(stream)) => self.talk(stream, peer, watcher).await,
-                Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
-                Err(_) => tracing::debug!("TLS handshake took too long"),
-            },
+        let Some(tls) = &self.tls else { return self.talk(stream, peer, phases).await };
+        let shaken = tokio::select! {
+            () = reached(&mut phases, Phase::Over) => return,
+            shaken = timeout(self.limits.handshake, tls().accept(stream)) => shaken,
+        };
+        match shaken {
+            Ok(Ok(stream)) => self.talk(stream, peer, phases).await,
+            Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+            Err(_) => tracing::debug!("TLS handshake took too long"),
         }
     }
 
-    async fn talk<T>(&self, stream: T, peer: SocketAddr, watcher: Watcher)
+    async fn talk<T>(&self, stream: T, peer: SocketAddr, mut phases: watch::Receiver<Phase>)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -169,14 +188,34 @@ impl Server {
             });
             self.site.serve(peer, request)
         });
+        let heads = Heads::new(self.limits.head);
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(heads.timer())
             .header_read_timeout(self.limits.head)
+            // a request whose client has said all is answered; to look for the end of the stream
+            // while it is, would take another buffer for each request
+            .half_close(true)
             .max_header_size(self.limits.head_bytes)
             .max_buf_size(self.limits.head_bytes * 2)
             .serve_connection(TokioIo::new(Stall::new(stream, self.limits.stall)), service);
-        if let Err(error) = watcher.watch(connection).await {
-            tracing::debug!(%error, "connection ended early");
+        tokio::pin!(connection);
+        for phase in [Phase::Closing, Phase::Over] {
+            let event = Seldom::new(async {
+                tokio::select! {
+                    () = heads.watch() => {}
+                    () = reached(&mut phases, phase) => {}
+                }
+            });
+            let ended = tokio::select! {
+                biased; // an event is something that the connection is to see
+                () = event => None,
+                ended = &mut connection => Some(ended),
+            };
+            match ended {
+                None => connection.as_mut().graceful_shutdown(),
+                Some(Ok(())) => return,
+                Some(Err(error)) => return tracing::debug!(%error, "connection ended early"),
+            }
         }
     }
 }

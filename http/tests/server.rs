@@ -160,6 +160,33 @@ async fn slow_head_and_idle_connection_are_closed() {
 }
 
 #[tokio::test]
+async fn time_for_a_head_begins_with_the_last_answer() {
+    let head = Duration::from_millis(200);
+    let running = start(Limits { head, ..Limits::default() }, None).await;
+    let mut stream = connect(&running).await;
+    for _ in 0..3 {
+        sleep(Duration::from_millis(100)).await;
+        // takes longer to answer than a head may take
+        assert!(ask(&mut stream, "/slow").await.ends_with("done"));
+    }
+    let answered = Instant::now();
+    assert!(is_closed(&mut stream).await);
+    let waited = answered.elapsed();
+    assert!(waited + Duration::from_millis(20) >= head, "closed after {waited:?}");
+}
+
+#[tokio::test]
+async fn client_that_has_said_all_is_answered() {
+    let running = start(Limits::default(), None).await;
+    let mut stream = connect(&running).await;
+    stream.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    stream.shutdown().await.unwrap();
+    let text = answer(&mut stream).await;
+    assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("done"), "{text}");
+    assert!(is_closed(&mut stream).await);
+}
+
+#[tokio::test]
 async fn client_that_takes_no_byte_of_its_answer_is_closed() {
     let stall = Duration::from_millis(200);
     let running = start(Limits { stall, ..Limits::default() }, None).await;
