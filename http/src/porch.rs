@@ -17,9 +17,9 @@ use axum::{
     response::Response,
 };
 use claviger_domain::{id::RequestId, time::Chance};
-use claviger_service::decisions::through;
+use claviger_service::decisions::CountedDoor;
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderValue,
     header::{CONTENT_LENGTH, EXPECT},
 };
 use hyper::body::Body as _;
@@ -27,15 +27,13 @@ use ipnet::IpNet;
 
 use crate::{
     Visit, client_ip,
-    headers::complete,
+    headers::{REQUEST_ID, complete},
     limit::Limited,
     log::{Cause, Line},
     metrics::{Metrics, RouteStats},
     origin::Peer,
     routes::{Face, RouteLine, for_router},
 };
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the porch needs to know.
 pub struct Porch {
@@ -53,6 +51,7 @@ pub struct Porch {
 pub(crate) struct Entry {
     porch: Arc<Porch>,
     door: &'static str,
+    counted: CountedDoor,
     face: Arc<dyn Face>,
     routes: HashMap<Box<str>, Counted>,
     no_route: Counted,
@@ -65,17 +64,18 @@ impl Entry {
         face: Arc<dyn Face>,
         lines: &[RouteLine],
     ) -> Self {
-        let counted = |route: &str| (route.into(), porch.metrics.route(door, route));
+        let named = |route: &str| (route.into(), porch.metrics.route(door, route));
         let routes = lines
             .iter()
             .flat_map(|line| {
-                let route = counted(line.template);
+                let route = named(line.template);
                 let router = for_router(line.template).into();
                 [(line.template.into(), route.clone()), (router, route)]
             })
             .collect();
-        let no_route = counted("");
-        Self { porch, door, face, routes, no_route }
+        let no_route = named("");
+        let counted = CountedDoor::of(door);
+        Self { porch, door, counted, face, routes, no_route }
     }
 }
 
@@ -138,21 +138,18 @@ impl Entry {
             drop(request);
             entry.face.too_large()
         } else {
-            let work = pin!(through(entry.door, work(visit.clone(), request)));
-            caught(work).await.unwrap_or_else(|cause| {
-                let mut response = entry.face.internal();
-                response.extensions_mut().insert(cause);
-                response
-            })
+            caught(entry.counted, pin!(work(visit.clone(), request))).await.unwrap_or_else(
+                |cause| {
+                    let mut response = entry.face.internal();
+                    response.extensions_mut().insert(cause);
+                    response
+                },
+            )
         };
 
         let mut response = entry.face.finish(response);
-        let headers = response.headers_mut();
-        complete(headers);
-        let ours = || HeaderValue::from_str(visit.request_id().as_str()).ok();
-        if let Some(id) = given.or_else(ours) {
-            headers.insert(REQUEST_ID, id);
-        }
+        let ours = || HeaderValue::from_bytes(visit.request_id().as_bytes()).ok();
+        complete(response.headers_mut(), given.or_else(ours));
         line.ended = Some((response.status(), response.extensions().get::<Cause>().cloned()));
         response
     }
@@ -172,12 +169,17 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The outcome of `work`, or that it panicked. What it panicked with is left to the panic hook.
+/// The outcome of `work`, which is done for `door`, or that it panicked. What it panicked with is
+/// left to the panic hook.
 fn caught<T>(
+    door: CountedDoor,
     mut work: Pin<&mut impl Future<Output = T>>,
 ) -> impl Future<Output = Result<T, Cause>> {
-    poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
-        Ok(poll) => poll.map(Ok),
-        Err(_) => Poll::Ready(Err(Cause::word("panic"))),
+    poll_fn(move |cx| {
+        let poll = || door.through(|| work.as_mut().poll(cx));
+        match catch_unwind(AssertUnwindSafe(poll)) {
+            Ok(poll) => poll.map(Ok),
+            Err(_) => Poll::Ready(Err(Cause::word("panic"))),
+        }
     })
 }

@@ -9,16 +9,18 @@
 
 mod paths;
 
-use std::{collections::BTreeMap, convert::Infallible, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, convert::Infallible, future::ready, pin::Pin, sync::Arc};
 
 use axum::{
     Router,
+    body::Body,
     extract::Request,
     handler::Handler,
     middleware::from_fn_with_state,
     response::Response,
     routing::{MethodFilter, MethodRouter},
 };
+use futures_util::{FutureExt as _, future::Either};
 use http::{Method, request::Parts};
 
 pub(crate) use self::paths::for_router;
@@ -272,25 +274,32 @@ impl Door {
         }
         self
     }
+}
 
-    /// Whether `path` lies below one of its prefixes.
-    fn answers(&self, path: &str) -> bool {
-        self.prefixes.iter().any(|prefix| {
-            path.strip_prefix(prefix)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || *prefix == "/")
-        })
-    }
+/// Whether `path` is `prefix` or lies below it.
+fn lies_below(path: &str, prefix: &str) -> bool {
+    // most are told apart by their first letter
+    let first = |text: &str| text.as_bytes().get(1).copied();
+    prefix == "/"
+        || first(path) == first(prefix)
+            && path
+                .strip_prefix(prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// All doors behind one address.
 pub struct Site {
     doors: Vec<Door>,
+    /// The prefixes of all doors one behind the other, each with the place of its door.
+    prefixes: Vec<(&'static str, usize)>,
 }
 
 impl Site {
     /// The doors, the one for everything else (prefix `/`) last.
     pub fn new(doors: Vec<Door>) -> Self {
-        Self { doors }
+        let at = doors.iter().enumerate();
+        let prefixes = at.flat_map(|(at, door)| door.prefixes.iter().map(move |one| (*one, at)));
+        Self { prefixes: prefixes.collect(), doors }
     }
 
     /// Every route of every door.
@@ -307,20 +316,23 @@ impl Site {
     }
 
     /// The same for a server, in one future: each one around another would hold the request once
-    /// more, for as long as its connection is open.
+    /// more, for as long as its connection is open, and be copied with it.
     pub(crate) fn serve(
         &self,
         peer: Option<Peer>,
         request: Request,
     ) -> impl Future<Output = Result<Response, Infallible>> + Send {
-        let door = self.doors.iter().find(|door| door.answers(request.uri().path()));
-        let inside = door.or(self.doors.last()).map(|door| &door.inside);
-        async move {
-            Ok(match inside {
-                Some(Inside::Router(paths)) => paths.answer(peer, request).await,
-                Some(Inside::Forward(forward)) => forward.enter(peer, request).await,
-                None => Response::new(axum::body::Body::empty()),
-            })
+        let path = request.uri().path();
+        let place = self.prefixes.iter().find(|(prefix, _)| lies_below(path, prefix));
+        let door = place.and_then(|(_, at)| self.doors.get(*at)).or(self.doors.last());
+        let inside = door.map(|door| &door.inside);
+        match inside {
+            Some(Inside::Router(paths)) => Either::Left(paths.answer(peer, request)),
+            Some(Inside::Forward(forward)) => {
+                Either::Right(Either::Left(forward.enter(peer, request)))
+            }
+            None => Either::Right(Either::Right(ready(Response::new(Body::empty())))),
         }
+        .map(Ok)
     }
 }

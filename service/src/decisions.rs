@@ -1,7 +1,7 @@
 //! What was decided about access: counted, and noted for the audit as `audit.decisions` says.
 //!
 //! Decisions are counted by the door that asked. A decision does not know its door, so the porch
-//! says it of all the work of a request ([`through`]).
+//! says it of all the work of a request ([`CountedDoor::through`]).
 //!
 //! Nothing of this is in the way of a request: a decision is put into a bounded queue, and a batch
 //! of them is written now and then. When the queue is full, decisions are dropped and counted.
@@ -44,14 +44,25 @@ pub const DOORS: [&str; 9] =
     ["quay", "registry", "oauth", "openshift", "native", "astra", "forward", "decisions", "other"];
 
 tokio::task_local! {
-    /// The place in [`DOORS`] of the door that the work of this task is for.
-    static DOOR: usize;
+    static DOOR: CountedDoor;
 }
 
-/// Does the work of a request, whose decisions are counted for `door`.
-pub fn through<T>(door: &str, work: impl Future<Output = T>) -> impl Future<Output = T> {
-    let known = DOORS.iter().position(|known| *known == door);
-    DOOR.scope(known.unwrap_or(DOORS.len() - 1), work)
+/// The place of a door in [`DOORS`].
+#[derive(Clone, Copy, Debug)]
+pub struct CountedDoor(usize);
+
+impl CountedDoor {
+    const OTHER: Self = Self(DOORS.len() - 1);
+
+    /// The place of the door with this name.
+    pub fn of(name: &str) -> Self {
+        DOORS.iter().position(|known| *known == name).map_or(Self::OTHER, Self)
+    }
+
+    /// Does a step of the work of a request, whose decisions are counted for this door.
+    pub fn through<T>(self, step: impl FnOnce() -> T) -> T {
+        DOOR.sync_scope(self, step)
+    }
 }
 
 /// What was decided for one door. Each stands in lines of its own, so that doors on several cores
@@ -74,7 +85,7 @@ pub struct Decisions {
 impl Decisions {
     /// One was made.
     pub(crate) fn count(&self, allowed: bool) {
-        let door = DOOR.try_with(|door| *door).unwrap_or(DOORS.len() - 1);
+        let CountedDoor(door) = DOOR.try_with(|door| *door).unwrap_or(CountedDoor::OTHER);
         if let Some(count) = self.counts.get(door) {
             let counter = if allowed { &count.allowed } else { &count.denied };
             counter.fetch_add(1, Relaxed);

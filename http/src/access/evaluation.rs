@@ -1,7 +1,7 @@
 //! Evaluations: one question, or several at once. Several are answered as if each had been asked
 //! alone: nothing is shared between them but who asks.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::{
     extract::{Request, State},
@@ -9,7 +9,10 @@ use axum::{
 };
 use bytes::Bytes;
 use claviger_service::App;
-use http::header::CONTENT_TYPE;
+use http::{
+    HeaderValue,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -19,10 +22,13 @@ use super::{
     gate::{self, Call},
     refusal::{Refusal, Shown},
 };
-use crate::{Visit, headers, told::Told};
+use crate::{Visit, headers::Layout, told::Told};
 
-/// How many headers an answer has: what it is, and that nobody keeps it.
-const HEADERS: usize = 2;
+/// The headers of a decision: what it is, and that nobody keeps it.
+static DECIDED: LazyLock<Layout> = LazyLock::new(|| {
+    let nowhere = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Layout::new([(CONTENT_TYPE, JSON), nowhere])
+});
 
 /// `POST /access/v1/evaluation`: one question.
 pub(super) async fn one(
@@ -98,9 +104,7 @@ async fn decide(app: &App, call: &Call, asked: &Asked<'_>) -> Result<Answered, R
 }
 
 fn answer((_, body): Answered) -> Response {
-    let mut response = headers::answer(HEADERS, body);
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
-    response
+    DECIDED.answer(body)
 }
 
 #[derive(Serialize)]

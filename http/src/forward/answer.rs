@@ -1,5 +1,7 @@
 //! What a proxy is answered: yes and as whom, or no and why.
 
+use std::sync::LazyLock;
+
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
@@ -14,15 +16,21 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 
-use crate::{headers, log::Cause};
+use crate::{
+    headers::{self, Layout},
+    log::Cause,
+};
 
 const USER: HeaderName = HeaderName::from_static("x-auth-user");
 const KIND: HeaderName = HeaderName::from_static("x-auth-kind");
 const TOKEN: HeaderName = HeaderName::from_static("x-auth-token-id");
 const SCOPES: HeaderName = HeaderName::from_static("x-auth-scopes");
 
-/// How many an answer has.
-const HEADERS: usize = 5;
+/// Those of a yes.
+static YES: LazyLock<Layout> = LazyLock::new(|| {
+    let empty = [USER, KIND, TOKEN, SCOPES].map(|name| (name, EMPTY));
+    Layout::new(empty.into_iter().chain([(CACHE_CONTROL, NO_STORE)]))
+});
 
 const EMPTY: HeaderValue = HeaderValue::from_static("");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -131,19 +139,18 @@ pub(super) fn allowed(caller: Option<&Caller>) -> Result<Response, Words> {
                 PrincipalKind::User | PrincipalKind::Org => HeaderValue::from_static("user"),
             };
             let (token, scopes) = match &caller.credential {
-                Credential::Token { id, scopes, .. } => (value(id.as_str())?, words(scopes)?),
+                Credential::Token { id, scopes, .. } => {
+                    let id = HeaderValue::from_bytes(id.as_bytes());
+                    (id.map_err(|_| Words::INTERNAL)?, words(scopes)?)
+                }
                 Credential::Session { .. } | Credential::Password => (EMPTY, EMPTY),
             };
             (value(&caller.principal.name)?, kind, token, scopes)
         }
     };
-    let mut response = headers::answer(HEADERS, Body::empty());
-    let headers = response.headers_mut();
-    headers.insert(USER, user);
-    headers.insert(KIND, kind);
-    headers.insert(TOKEN, token);
-    headers.insert(SCOPES, scopes);
-    headers.insert(CACHE_CONTROL, NO_STORE);
+    let mut response = YES.answer(Body::empty());
+    let own = [(USER, user), (KIND, kind), (TOKEN, token), (SCOPES, scopes)];
+    headers::set(response.headers_mut(), own);
     Ok(response)
 }
 
@@ -162,6 +169,6 @@ fn words(scopes: &Scopes) -> Result<HeaderValue, Words> {
 
 /// Text as a header; one that cannot be one must not let somebody pass as nobody.
 fn value(text: &str) -> Result<HeaderValue, Words> {
-    let value = HeaderValue::from_str(text).ok().filter(|value| value.to_str().is_ok());
-    value.ok_or(Words::INTERNAL)
+    let value = HeaderValue::from_str(text).ok();
+    value.filter(|_| text.is_ascii()).ok_or(Words::INTERNAL)
 }

@@ -19,12 +19,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use claviger_domain::Chance;
-use claviger_service::App;
-use http::{HeaderMap, HeaderName, Method, request::Parts};
+use claviger_service::{
+    App,
+    forward::{Asked, Login},
+};
+use http::{Method, request::Parts};
 
 use self::{
     answer::{Challenges, Words},
-    original::Proxy,
+    original::{Proxy, Read, Said},
 };
 use crate::{
     Door, Face, Porch, Visit,
@@ -33,8 +36,6 @@ use crate::{
     origin::Peer,
     porch::{Counted, Entry},
 };
-
-const SECRET: HeaderName = HeaderName::from_static("x-forward-secret");
 
 /// Where the door is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,49 +93,54 @@ impl Forward {
         let proxy = Proxy::of(request.uri().path());
         let known = self.routes.iter().find(|(known, _)| Some(*known) == proxy);
         let route = known.map_or(&self.nowhere, |(_, route)| route);
-        self.entry.pass(route, peer, request, move |visit, request| {
-            // a body is left alone: no proxy need send one
-            let (head, _body) = request.into_parts();
-            async move {
-                let decided = self.decide(proxy, &visit, &head).await;
-                decided.unwrap_or_else(IntoResponse::into_response)
-            }
-        })
+        let work = move |visit, request| self.decide(proxy, visit, request);
+        self.entry.pass(route, peer, request, work)
     }
 
-    async fn decide(
-        &self,
-        proxy: Option<Proxy>,
-        visit: &Visit,
-        head: &Parts,
-    ) -> Result<Response, Words> {
-        let peer = visit.peer().map(|peer| peer.0.ip());
-        if !peer.is_some_and(|peer| self.trusts(peer, &head.headers)) {
-            return Err(Words::PEER);
-        }
-        let asked = proxy.ok_or(Words::NO_PROXY)?.asked(head)?;
-        let login = original::login(&head.headers)?;
+    /// One future for all of it: each around another would be copied as a whole, once more.
+    async fn decide(&self, proxy: Option<Proxy>, visit: Visit, request: Request) -> Response {
+        // a body is left alone: no proxy need send one
+        let (head, _body) = request.into_parts();
+        let (asked, login) = match self.read(proxy, &visit, &head) {
+            Ok(read) => read,
+            Err(words) => return words.into_response(),
+        };
         match self.app.forward(&asked, login, &visit.origin()).await {
             Ok(caller) => {
                 if let Some(caller) = &caller {
                     visit.note_principal(caller.principal.id);
                 }
-                answer::allowed(caller.as_ref())
+                answer::allowed(caller.as_ref()).unwrap_or_else(IntoResponse::into_response)
             }
-            Err(refusal) => Ok(self.challenges.refused(&refusal)),
+            Err(refusal) => self.challenges.refused(&refusal),
         }
     }
 
+    /// What is asked, and with what the client comes.
+    fn read<'h>(
+        &self,
+        proxy: Option<Proxy>,
+        visit: &Visit,
+        head: &'h Parts,
+    ) -> Result<(Asked<'h>, Login<'h>), Words> {
+        let said = Said::read(&head.headers);
+        let peer = visit.peer().map(|peer| peer.0.ip());
+        if !peer.is_some_and(|peer| self.trusts(peer, &said)) {
+            return Err(Words::PEER);
+        }
+        let asked = proxy.ok_or(Words::NO_PROXY)?.asked(head, &said)?;
+        Ok((asked, said.login()?))
+    }
+
     /// Whether `peer` may ask. Where also strangers come from its address, it must show more.
-    fn trusts(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+    fn trusts(&self, peer: IpAddr, said: &Said<'_>) -> bool {
         let settings = self.app.settings();
         let forward = &settings.forward;
         if !is_among(peer, &forward.trusted_peers) {
             return false;
         }
         if let Some(secret) = &forward.secret {
-            let shown = original::only(headers, &SECRET);
-            return shown.is_ok_and(|shown| secret.is(shown.as_bytes()));
+            return said.only(Read::Secret).is_ok_and(|shown| secret.is(shown));
         }
         let front = is_among(peer, &settings.http.trusted_proxies)
             || forward.behind_local_proxy && peer.to_canonical().is_loopback();

@@ -9,36 +9,124 @@
 //! The headers of the other proxies are not looked at: they can be the client's own.
 
 use claviger_service::forward::{Asked, Login, Target};
-use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{AUTHORIZATION, CONTENT_TYPE},
-    request::Parts,
-};
+use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE, request::Parts};
 
-use super::{SECRET, answer::Words};
+use super::answer::Words;
 use crate::{
     basic::{self, Basic},
     client_ip::FORWARDED_FOR,
 };
 
-const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
-const ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
-const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
-const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 const ENVOY: &str = "/forward/envoy";
+const BEARER: &str = "bearer ";
 
-/// Everything that is read here. Some servers take `X_Original_URL` for `X-Original-URL`; where
-/// one comes by, somebody tries what we are.
-const READ: [HeaderName; 8] = [
-    ORIGINAL_METHOD,
-    ORIGINAL_URL,
-    FORWARDED_METHOD,
-    FORWARDED_URI,
-    FORWARDED_FOR,
-    AUTHORIZATION,
-    CONTENT_TYPE,
-    SECRET,
-];
+/// A header that is read here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    OriginalMethod,
+    OriginalUrl,
+    ForwardedMethod,
+    ForwardedUri,
+    Authorization,
+    Secret,
+}
+
+impl Read {
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "x-original-method" => Self::OriginalMethod,
+            "x-original-url" => Self::OriginalUrl,
+            "x-forwarded-method" => Self::ForwardedMethod,
+            "x-forwarded-uri" => Self::ForwardedUri,
+            "authorization" => Self::Authorization,
+            "x-forward-secret" => Self::Secret,
+            _ => return None,
+        })
+    }
+}
+
+/// What a sub-request says in its headers, which are looked through once.
+#[derive(Default)]
+pub(super) struct Said<'h> {
+    values: [Times<'h>; 6],
+    /// The body of the original request may say what a query says.
+    form: bool,
+    disguised: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+enum Times<'h> {
+    #[default]
+    Never,
+    Once(&'h HeaderValue),
+    Often,
+}
+
+impl<'h> Said<'h> {
+    pub(super) fn read(headers: &'h HeaderMap) -> Self {
+        let mut said = Self::default();
+        for (name, value) in headers {
+            let name = name.as_str();
+            if let Some(read) = Read::of(name) {
+                if let Some(times) = said.values.get_mut(read as usize) {
+                    *times = match times {
+                        Times::Never => Times::Once(value),
+                        Times::Once(_) | Times::Often => Times::Often,
+                    };
+                }
+            } else if name == CONTENT_TYPE.as_str() {
+                said.form |= is_form(value);
+            } else if name.as_bytes().contains(&b'_') {
+                said.disguised |= is_disguised(name);
+            }
+        }
+        said
+    }
+
+    fn times(&self, read: Read) -> Times<'h> {
+        self.values.get(read as usize).copied().unwrap_or_default()
+    }
+
+    /// The value of a header that must be there once.
+    pub(super) fn only(&self, read: Read) -> Result<&'h [u8], Words> {
+        match self.times(read) {
+            Times::Once(value) => Ok(value.as_bytes()),
+            Times::Never | Times::Often => Err(Words::HEADER),
+        }
+    }
+
+    /// With what the client comes.
+    pub(super) fn login(&self) -> Result<Login<'h>, Words> {
+        let value = match self.times(Read::Authorization) {
+            Times::Never => return Ok(Login::Nobody),
+            Times::Once(value) => value,
+            Times::Often => return Err(Words::HEADER),
+        };
+        let Ok(text) = value.to_str() else { return Ok(Login::Unreadable) };
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(Login::Nobody);
+        }
+        if let Some((scheme, token)) = text.split_at_checked(BEARER.len())
+            && scheme.eq_ignore_ascii_case(BEARER)
+        {
+            return Ok(Login::Bearer(token.trim()));
+        }
+        Ok(match basic::parse(text) {
+            Some(Basic { user, secret }) => Login::Basic { user, secret },
+            None => Login::Unreadable,
+        })
+    }
+}
+
+/// Some servers take `X_Original_URL` for `X-Original-URL`. Where such a name of a header that is
+/// read comes by, somebody tries what we are.
+fn is_disguised(name: &str) -> bool {
+    let plain = name.replace('_', "-");
+    plain != name
+        && (Read::of(&plain).is_some()
+            || [FORWARDED_FOR, CONTENT_TYPE].iter().any(|read| *read == *plain))
+}
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,19 +160,18 @@ impl Proxy {
     }
 
     /// What it asks about.
-    pub(super) fn asked(self, head: &Parts) -> Result<Asked<'_>, Words> {
-        let headers = &head.headers;
-        if headers.keys().any(is_disguised) {
+    pub(super) fn asked<'h>(self, head: &'h Parts, said: &Said<'h>) -> Result<Asked<'h>, Words> {
+        if said.disguised {
             return Err(Words::HEADER);
         }
         let (method, target) = match self {
             Self::Nginx => {
-                let target = Target::read_url(only(headers, &ORIGINAL_URL)?.as_bytes());
-                (only(headers, &ORIGINAL_METHOD)?.as_bytes(), target)
+                let target = Target::read_url(said.only(Read::OriginalUrl)?);
+                (said.only(Read::OriginalMethod)?, target)
             }
             Self::Traefik | Self::Caddy => {
-                let target = Target::read(only(headers, &FORWARDED_URI)?.as_bytes());
-                (only(headers, &FORWARDED_METHOD)?.as_bytes(), target)
+                let target = Target::read(said.only(Read::ForwardedUri)?);
+                (said.only(Read::ForwardedMethod)?, target)
             }
             Self::Envoy => {
                 // `GET http://host/path` is for a proxy, which this is not
@@ -97,58 +184,17 @@ impl Proxy {
                 )
             }
         };
-        Ok(Asked { method, target: target.map_err(|_| Words::AMBIGUOUS)?, form: is_form(headers) })
+        let target = target.map_err(|_| Words::AMBIGUOUS)?;
+        Ok(Asked { method, target, form: said.form })
     }
 }
 
-/// The value of a header that must be there once.
-pub(super) fn only<'h>(
-    headers: &'h HeaderMap,
-    name: &HeaderName,
-) -> Result<&'h HeaderValue, Words> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => Ok(value),
-        _ => Err(Words::HEADER),
-    }
-}
-
-/// Whether a name is one of those that we read but for underscores.
-fn is_disguised(name: &HeaderName) -> bool {
-    let name = name.as_str().as_bytes();
-    let plain = |byte: &u8| if *byte == b'_' { b'-' } else { *byte };
-    let same = |read: &HeaderName| read.as_str().bytes().eq(name.iter().map(plain));
-    name.contains(&b'_') && READ.iter().any(same)
-}
-
-/// Whether the body of the original request may say what a query says.
-fn is_form(headers: &HeaderMap) -> bool {
+/// Whether a content type is that of a form.
+fn is_form(value: &HeaderValue) -> bool {
     let forms = ["application/x-www-form-urlencoded", "multipart/form-data"];
-    headers.get_all(CONTENT_TYPE).iter().any(|value| {
-        let kind = value.as_bytes().split(|byte| matches!(byte, b';' | b',')).next();
-        let kind = kind.unwrap_or_default().trim_ascii();
-        forms.iter().any(|form| kind.eq_ignore_ascii_case(form.as_bytes()))
-    })
-}
-
-/// With what the client comes.
-pub(super) fn login(headers: &HeaderMap) -> Result<Login<'_>, Words> {
-    if !headers.contains_key(AUTHORIZATION) {
-        return Ok(Login::Nobody);
-    }
-    let Ok(text) = only(headers, &AUTHORIZATION)?.to_str() else { return Ok(Login::Unreadable) };
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(Login::Nobody);
-    }
-    let (scheme, token) = text.split_once(' ').unwrap_or_default();
-    if scheme.eq_ignore_ascii_case("bearer") {
-        return Ok(Login::Bearer(token.trim()));
-    }
-    Ok(match basic::parse(text) {
-        Some(Basic { user, secret }) => Login::Basic { user, secret },
-        None => Login::Unreadable,
-    })
+    let kind = value.as_bytes().split(|byte| matches!(byte, b';' | b',')).next();
+    let kind = kind.unwrap_or_default().trim_ascii();
+    forms.iter().any(|form| kind.eq_ignore_ascii_case(form.as_bytes()))
 }
 
 #[cfg(test)]
@@ -167,7 +213,7 @@ mod tests {
 
     fn asked(target: &str, headers: &[(&str, &str)]) -> Option<(String, String)> {
         let head = head(target, headers);
-        let asked = Proxy::of(head.uri.path())?.asked(&head).ok()?;
+        let asked = Proxy::of(head.uri.path())?.asked(&head, &Said::read(&head.headers)).ok()?;
         let method = String::from_utf8(asked.method.to_vec()).unwrap();
         Some((method, asked.target.path().to_owned()))
     }
@@ -232,8 +278,8 @@ mod tests {
             ("application/octet-stream", false),
             ("", false),
         ] {
-            let head = head("/", &[("content-type", kind)]);
-            assert_eq!(is_form(&head.headers), form, "{kind}");
+            let head = head("/", &[("content-type", "text/plain"), ("content-type", kind)]);
+            assert_eq!(Said::read(&head.headers).form, form, "{kind}");
         }
     }
 
@@ -241,7 +287,7 @@ mod tests {
     fn login_is_bearer_or_basic() {
         let login = |values: &[&str]| {
             let headers: Vec<_> = values.iter().map(|value| ("authorization", *value)).collect();
-            match login(&head("/", &headers).headers) {
+            match Said::read(&head("/", &headers).headers).login() {
                 Ok(Login::Nobody) => "nobody".to_owned(),
                 Ok(Login::Bearer(token)) => format!("bearer {token}"),
                 Ok(Login::Basic { user, secret }) => format!("{user} {}", secret.expose()),

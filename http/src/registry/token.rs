@@ -1,6 +1,6 @@
 //! `GET` and `POST /v2/auth`.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::{
     body::Body,
@@ -14,7 +14,7 @@ use claviger_service::{
     registry::{Ask, RegistryToken, Subject},
 };
 use http::{
-    HeaderValue, Method,
+    HeaderName, HeaderValue, Method,
     header::{CACHE_CONTROL, CONTENT_TYPE},
     request::Parts,
 };
@@ -29,7 +29,8 @@ use super::{
 use crate::{
     Visit,
     basic::{self, Basic, NotBasic},
-    cross_site, headers,
+    cross_site,
+    headers::Layout,
     limit::{self, BodyError},
     parameters::Parameters,
 };
@@ -224,17 +225,23 @@ async fn issue(
     Ok(Granted { token, refresh })
 }
 
+/// The headers of an answer that grants something.
+static GRANTED: LazyLock<Layout> = LazyLock::new(|| {
+    Layout::new([(CONTENT_TYPE, JSON), API_VERSION, NOWHERE].into_iter().chain(CORS))
+});
+
+const NOWHERE: (HeaderName, HeaderValue) =
+    (CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store, must-revalidate"));
+
 fn finish(answer: Result<String, Refusal>, registry: &Registry, form: bool) -> Response {
-    let mut response = match answer {
-        Ok(body) => {
-            let mut response = headers::answer(CORS.len() + 3, body);
-            response.headers_mut().extend([(CONTENT_TYPE, JSON), API_VERSION]);
+    match answer {
+        Ok(body) => GRANTED.answer(body),
+        Err(refusal) => {
+            let mut response = refusal.answer(&registry.challenge, form);
+            let (name, value) = NOWHERE;
+            response.headers_mut().insert(name, value);
+            open_to_all(response.headers_mut());
             response
         }
-        Err(refusal) => refusal.answer(&registry.challenge, form),
-    };
-    let nowhere = HeaderValue::from_static("no-cache, no-store, must-revalidate");
-    response.headers_mut().insert(CACHE_CONTROL, nowhere);
-    open_to_all(response.headers_mut());
-    response
+    }
 }

@@ -132,11 +132,11 @@ impl App {
         if asked.form && !route.query.is_empty() {
             return Err(Refusal::Ambiguous);
         }
-        let soon = || match &route.needs {
+        let name = match &route.needs {
             Needs::Right(right) => self.forward_name(route, right, path, None),
             Needs::Nothing | Needs::Token => None,
         };
-        let caller = self.forward_login(login, &soon, origin).await;
+        let caller = self.forward_login(login, &|| name.clone(), origin).await;
         let caller = match (caller, &route.needs) {
             // what everybody may, may also who comes with something that is no token of ours
             (Err(_), Needs::Nothing) => None,
@@ -149,14 +149,15 @@ impl App {
             (caller, _) => caller.map_err(Refusal::Undecided)?,
         };
         if let Needs::Right(right) = &route.needs {
-            self.forward_right(caller.as_ref(), route, right, path, None, origin).await?;
+            self.forward_right(caller.as_ref(), route, right, name.as_ref(), origin).await?;
         }
         for check in &route.query {
             let value = query::parameter(asked.target.query(), &check.name)
                 .map_err(|Ambiguous| Refusal::Ambiguous)?;
             if let Some(value) = value {
-                let (right, value) = (&check.right, Some(&*value));
-                self.forward_right(caller.as_ref(), route, right, path, value, origin).await?;
+                let name = self.forward_name(route, &check.right, path, Some(&*value));
+                let (right, name) = (&check.right, name.as_ref());
+                self.forward_right(caller.as_ref(), route, right, name, origin).await?;
             }
         }
         if let (Needs::Token, Some(caller)) = (&route.needs, &caller) {
@@ -175,22 +176,21 @@ impl App {
         Ok(caller)
     }
 
-    /// Checks one right; nobody has what the world has.
+    /// Checks one right in the repository `name`, if the request names one that can be; nobody has
+    /// what the world has.
     async fn forward_right(
         &self,
         caller: Option<&Caller>,
         route: &Route,
         right: &Right,
-        path: &str,
-        parameter: Option<&str>,
+        name: Option<&RepoName>,
         origin: &Origin,
     ) -> Result<(), Refusal> {
         let quay = &self.settings.quay;
         if caller.is_none() && !quay.feature_anonymous_access {
             return Err(Refusal::Credential(route.challenge, Error::Unauthenticated));
         }
-        let name = self.forward_name(route, right, path, parameter);
-        let allowed = match &name {
+        let allowed = match name {
             None => false,
             Some(name) => {
                 let gathered = self.about_repo(caller, name).await.map_err(Refusal::Undecided)?;
@@ -205,7 +205,7 @@ impl App {
             actor: caller.map_or_else(|| origin.nobody(), |caller| caller.actor(origin)),
             subject: None,
             object_kind: "repository",
-            object_name: name.as_ref().map(ToString::to_string).unwrap_or_default(),
+            object_name: name.map(ToString::to_string).unwrap_or_default(),
             asked: vec![action],
             granted: if allowed { vec![action] } else { Vec::new() },
             refused: !allowed,
@@ -214,7 +214,7 @@ impl App {
             (true, _) => Ok(()),
             (false, None) => Err(Refusal::Credential(route.challenge, Error::Unauthenticated)),
             (false, Some(_)) => {
-                let name = name.as_ref().map_or("", RepoName::as_str);
+                let name = name.map_or("", RepoName::as_str);
                 Err(Refusal::Right(format!("repository:{name}:{action}")))
             }
         }
