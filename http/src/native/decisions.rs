@@ -45,7 +45,7 @@ struct Entity<'a> {
 
 async fn explain(call: Call, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let caller = call.reader()?;
-    let mut query = Parameters::read(query.as_deref().unwrap_or_default());
+    let mut query = Unread::read(query.as_deref().unwrap_or_default());
     let own = format!("user:{}", caller.principal.name);
     let subject = query.take("subject").unwrap_or(own);
     let (action, resource) = (query.needed("action"), query.needed("resource"));
@@ -72,12 +72,12 @@ async fn explain(call: Call, RawQuery(query): RawQuery) -> Result<Response, Prob
 }
 
 /// The parameters of a query, while they are read. What nobody has read when all is done is unknown.
-pub(super) struct Parameters {
+pub(super) struct Unread {
     left: Vec<(String, String)>,
     flaws: Vec<Flaw>,
 }
 
-impl Parameters {
+impl Unread {
     /// Reads a query string.
     pub(super) fn read(query: &str) -> Self {
         Self { left: parameters::Parameters::read(query).into_pairs(), flaws: Vec::new() }

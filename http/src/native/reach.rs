@@ -16,7 +16,7 @@ use claviger_service::{
 use serde::Serialize;
 
 use super::{
-    decisions::Parameters,
+    decisions::Unread,
     gate::Call,
     json::Listed,
     path::Named,
@@ -40,7 +40,7 @@ struct Asked {
 
 impl Asked {
     fn read(query: Option<&str>) -> Result<Self, Problem> {
-        let mut query = Parameters::read(query.unwrap_or_default());
+        let mut query = Unread::read(query.unwrap_or_default());
         let limit = query.number("limit");
         let token = query.text("continue");
         query.done()?;

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 use super::{
     body::{Body, Members},
-    decisions::Parameters,
+    decisions::Unread,
     etag,
     gate::{Call, EndingCall},
     json::{Json, Listed as Page, Once, instant},
@@ -254,7 +254,7 @@ async fn end(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let permit = call.app.permit_token(&call.caller, id(&name)?).await?;
-    let mut query = Parameters::read(query.as_deref().unwrap_or_default());
+    let mut query = Unread::read(query.as_deref().unwrap_or_default());
     let alone = query.flag("descendants") == Some(false);
     query.done()?;
     let seen = etag::seen(&headers)?;
