@@ -68,9 +68,10 @@ impl Heads {
         }
     }
 
-    fn micros(&self, time: Instant) -> u64 {
-        let since = time.saturating_duration_since(self.began);
-        u64::try_from(since.as_micros()).unwrap_or(NONE)
+    fn wait_until(&self, deadline: Instant) {
+        let since = deadline.saturating_duration_since(self.began);
+        self.late.store(false, Release);
+        self.until.store(u64::try_from(since.as_micros()).unwrap_or(NONE), Release);
     }
 }
 
@@ -83,10 +84,13 @@ impl Timer for HeadTimer {
     }
 
     fn sleep_until(&self, deadline: std::time::Instant) -> Pin<Box<dyn Sleep>> {
-        let heads = Arc::clone(&self.0);
-        heads.late.store(false, Release);
-        heads.until.store(heads.micros(deadline.into()), Release);
-        Box::pin(Awaited(heads))
+        self.0.wait_until(deadline.into());
+        Box::pin(Awaited(Arc::clone(&self.0)))
+    }
+
+    /// Not by a new one in its place: the old one would note, as it goes, that none is waited for.
+    fn reset(&self, _: &mut Pin<Box<dyn Sleep>>, deadline: std::time::Instant) {
+        self.0.wait_until(deadline.into());
     }
 
     fn now(&self) -> std::time::Instant {
