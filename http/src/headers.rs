@@ -1,6 +1,6 @@
 //! The headers that every answer carries, unless its door says otherwise.
 //!
-//! Answers that are given all the time are copies of a [`Layout`]: to look for the place of each
+//! Answers that are given all the time are copies of a layout: to look for the place of each
 //! header in each answer costs more than the decision that it tells of.
 
 use axum::{body::Body, response::Response};
