@@ -16,6 +16,10 @@ use http::{
 pub const POLICY: &str =
     "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
+/// Nobody on the way may keep the answer.
+pub(crate) const NOWHERE: (HeaderName, HeaderValue) =
+    (CACHE_CONTROL, HeaderValue::from_static("no-store"));
+
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const DEFAULTS: [(HeaderName, HeaderValue); 4] = [
@@ -90,7 +94,8 @@ pub(crate) fn complete(headers: &mut HeaderMap, id: Option<HeaderValue>) {
 
 /// Marks an answer that shows a secret: nobody on the way may keep it.
 pub fn keep_nowhere(headers: &mut HeaderMap) {
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let (name, value) = NOWHERE;
+    headers.insert(name, value);
 }
 
 #[cfg(test)]

@@ -9,10 +9,7 @@ use axum::{
 };
 use bytes::Bytes;
 use claviger_service::App;
-use http::{
-    HeaderValue,
-    header::{CACHE_CONTROL, CONTENT_TYPE},
-};
+use http::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -22,13 +19,14 @@ use super::{
     gate::{self, Call},
     refusal::{Refusal, Shown},
 };
-use crate::{Visit, headers::Layout, told::Told};
+use crate::{
+    Visit,
+    headers::{Layout, NOWHERE},
+    told::Told,
+};
 
 /// The headers of a decision: what it is, and that nobody keeps it.
-static DECIDED: LazyLock<Layout> = LazyLock::new(|| {
-    let nowhere = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Layout::new([(CONTENT_TYPE, JSON), nowhere])
-});
+static DECIDED: LazyLock<Layout> = LazyLock::new(|| Layout::new([(CONTENT_TYPE, JSON), NOWHERE]));
 
 /// `POST /access/v1/evaluation`: one question.
 pub(super) async fn one(

@@ -13,11 +13,11 @@ use claviger_service::{
 };
 use http::{
     HeaderName, HeaderValue, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
+    header::{CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 
 use crate::{
-    headers::{self, Layout},
+    headers::{self, Layout, NOWHERE, keep_nowhere},
     log::Cause,
 };
 
@@ -29,12 +29,11 @@ const SCOPES: HeaderName = HeaderName::from_static("x-auth-scopes");
 /// Those of a yes.
 static YES: LazyLock<Layout> = LazyLock::new(|| {
     let empty = [USER, KIND, TOKEN, SCOPES].map(|name| (name, EMPTY));
-    Layout::new(empty.into_iter().chain([(CACHE_CONTROL, NO_STORE)]))
+    Layout::new(empty.into_iter().chain([NOWHERE]))
 });
 
 const EMPTY: HeaderValue = HeaderValue::from_static("");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// A refusal whose words are always the same.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +75,7 @@ impl IntoResponse for Words {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, JSON);
-        headers.insert(CACHE_CONTROL, NO_STORE);
+        keep_nowhere(headers);
         response.extensions_mut().insert(Cause::word(self.cause));
         response
     }

@@ -119,13 +119,11 @@ impl<'h> Said<'h> {
     }
 }
 
-/// Some servers take `X_Original_URL` for `X-Original-URL`. Where such a name of a header that is
-/// read comes by, somebody tries what we are.
+/// Whether `name`, which has an underscore, is for some servers that of a header which is read:
+/// they take `X_Original_URL` for `X-Original-URL`. Where one comes by, somebody tries what we are.
 fn is_disguised(name: &str) -> bool {
     let plain = name.replace('_', "-");
-    plain != name
-        && (Read::of(&plain).is_some()
-            || [FORWARDED_FOR, CONTENT_TYPE].iter().any(|read| *read == *plain))
+    Read::of(&plain).is_some() || [FORWARDED_FOR, CONTENT_TYPE].iter().any(|read| *read == *plain)
 }
 
 /// Who asks.

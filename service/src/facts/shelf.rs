@@ -36,7 +36,6 @@ pub(super) enum Source<'a> {
 pub(super) struct Shelf<T: Keyed<Key: ToOwned<Owned: Hash + Eq + Clone>>> {
     table: Table<T>,
     reads: Reads<<T::Key as ToOwned>::Owned, Arc<T>>,
-    missed: AtomicU64,
     read: AtomicU64,
     joined: AtomicU64,
 }
@@ -47,7 +46,6 @@ impl<T: Keyed<Key: ToOwned<Owned: Hash + Eq + Clone>>> Shelf<T> {
         Self {
             table: Table::new(bytes, each),
             reads: Reads::new(),
-            missed: AtomicU64::new(0),
             read: AtomicU64::new(0),
             joined: AtomicU64::new(0),
         }
@@ -78,14 +76,11 @@ impl<T: Keyed<Key: ToOwned<Owned: Hash + Eq + Clone>>> Shelf<T> {
             || read(&mut **q, key).map(|found| found.map(Arc::new)),
             |fact| self.table.keep(fact),
         )?;
-        let how = match way {
-            Way::Remembered => return Ok(Ok(found)),
-            Way::Read => &self.read,
-            Way::Joined => &self.joined,
-        };
-        how.fetch_add(1, Relaxed);
-        // counted here alone: on the way here it was looked for more than once
-        self.missed.fetch_add(1, Relaxed);
+        match way {
+            Way::Remembered => {}
+            Way::Read => drop(self.read.fetch_add(1, Relaxed)),
+            Way::Joined => drop(self.joined.fetch_add(1, Relaxed)),
+        }
         Ok(Ok(found))
     }
 
@@ -100,13 +95,15 @@ impl<T: Keyed<Key: ToOwned<Owned: Hash + Eq + Clone>>> Shelf<T> {
     }
 
     pub(super) fn usage(&self) -> KindUse {
+        let (read, joined) = (self.read.load(Relaxed), self.joined.load(Relaxed));
         KindUse {
             entries: self.table.facts(),
             bytes: self.table.weight(),
             hits: self.table.hits(),
-            misses: self.missed.load(Relaxed),
-            read: self.read.load(Relaxed),
-            joined: self.joined.load(Relaxed),
+            // not where it was looked for: on the way to a read that is done more than once
+            misses: read + joined,
+            read,
+            joined,
         }
     }
 }
