@@ -65,13 +65,14 @@ fn write(line: &mut Vec<u8>, ended: &Ended<'_>) {
     let level: &[u8] = if ended.is_trouble() { b" ERROR" } else { b"  INFO" };
     let method = method.as_str().as_bytes();
     let request = request.as_bytes();
-    for part in [level, b" claviger::request: method=", method, b" door="] {
+    // doors and routes are ours and plain
+    let (door, route) = (door.as_bytes(), route.as_bytes());
+    for part in [level, b" claviger::request: method=", method, br#" door=""#, door] {
         line.extend_from_slice(part);
     }
-    quote(line, door);
-    line.extend_from_slice(b" route=");
-    quote(line, route);
-    line.extend_from_slice(b" status=");
+    for part in [br#"" route=""#.as_slice(), route, br#"" status="#] {
+        line.extend_from_slice(part);
+    }
     number(line, status.into());
     line.extend_from_slice(b" duration_us=");
     number(line, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));

@@ -40,12 +40,17 @@ impl Inline {
     /// The text.
     pub(crate) fn as_str(&self) -> &str {
         match &self.0 {
-            Kept::Short(length, bytes) => {
-                let bytes = bytes.get(..usize::from(*length)).unwrap_or_default();
-                // it was made of text
-                std::str::from_utf8(bytes).unwrap_or_default()
-            }
+            // it was made of text
+            Kept::Short(..) => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
             Kept::Long(text) => text,
+        }
+    }
+
+    /// The same as bytes.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Kept::Short(length, bytes) => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Kept::Long(text) => text.as_bytes(),
         }
     }
 
@@ -66,13 +71,13 @@ impl PartialOrd for Inline {
 
 impl Ord for Inline {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.as_str().cmp(other.as_str())
+        self.as_bytes().cmp(other.as_bytes())
     }
 }
 
 impl Hash for Inline {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
+        self.as_bytes().hash(state);
     }
 }
 
@@ -93,6 +98,7 @@ mod tests {
             let name = Inline::joined(&[&text]);
             assert_eq!(matches!(name.0, Kept::Short(..)), length <= SHORT);
             assert_eq!(name.as_str(), text);
+            assert_eq!(name.as_bytes(), text.as_bytes());
             assert_eq!(name.heap_bytes(), if length <= SHORT { 0 } else { length });
             let (begin, end) = text.split_at(length / 3 / 2 * 2);
             assert_eq!(name, Inline::joined(&[begin, end]));

@@ -86,6 +86,11 @@ impl RepoName {
         self.0.as_str()
     }
 
+    /// The same as bytes, which need not be looked through.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     /// How many bytes of memory it takes beside itself.
     pub fn heap_bytes(&self) -> usize {
         self.0.heap_bytes()

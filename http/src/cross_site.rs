@@ -6,9 +6,12 @@
 //! by programs only and are not concerned.
 
 use http::{
-    HeaderMap, Method,
+    HeaderMap, HeaderName, Method,
     header::{AUTHORIZATION, COOKIE, ORIGIN},
 };
+
+/// Where a browser says whether another site made it send this.
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Whether a request with these `headers` comes from another site, with a credential that the
 /// browser adds by itself. `own` is our origin: scheme, host and port of the public URL.
@@ -31,7 +34,7 @@ fn by_the_browser(headers: &HeaderMap) -> bool {
 
 /// Whether a browser says that another site made it send this.
 pub(crate) fn from_elsewhere(headers: &HeaderMap, own: &str) -> bool {
-    let foreign_site = headers.get_all("sec-fetch-site").iter().any(|site| {
+    let foreign_site = headers.get_all(SITE).iter().any(|site| {
         let site = site.as_bytes();
         site != b"same-origin" && site != b"none"
     });

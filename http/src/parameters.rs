@@ -48,11 +48,18 @@ impl Parameters {
 }
 
 fn decoded(text: &str) -> String {
-    if text.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
-        percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
-    } else {
-        text.to_owned()
+    if !text.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
+        return text.to_owned();
     }
+    let mut bytes = Vec::with_capacity(text.len());
+    for (at, words) in text.split('+').enumerate() {
+        if at > 0 {
+            bytes.push(b' ');
+        }
+        bytes.extend(percent_decode_str(words));
+    }
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 #[cfg(test)]

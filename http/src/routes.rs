@@ -14,10 +14,10 @@ use std::{collections::BTreeMap, convert::Infallible, future::ready, pin::Pin, s
 use axum::{
     Router,
     body::Body,
-    extract::Request,
+    extract::{Request, State},
     handler::Handler,
     middleware::from_fn_with_state,
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter},
 };
 use futures_util::{FutureExt as _, future::Either};
@@ -26,6 +26,7 @@ use http::{Method, request::Parts};
 pub(crate) use self::paths::for_router;
 use self::paths::{Nested, Paths, Shortcuts, Verb};
 use crate::{
+    Visit,
     forward::Forward,
     origin::Peer,
     porch::{Entry, Porch, enter},
@@ -79,7 +80,7 @@ struct Path<S> {
 }
 
 /// A handler, whatever it takes.
-type Handling<S> = Box<dyn Fn(Request, S) -> Coming + Send + Sync>;
+type Handling<S> = Box<dyn Fn(S, Visit, Request) -> Coming + Send + Sync>;
 
 impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// An empty list of the door that answers below `prefixes`, such as `/api/v1`.
@@ -117,18 +118,72 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.on(Method::DELETE, MethodFilter::DELETE, template, handler)
     }
 
+    /// `GET` of `template`, which has no variables and is asked for all the time: the handler is
+    /// given what others find in the request, where to leave it costs three allocations.
+    #[must_use]
+    pub(crate) fn get_directly<H, F>(self, template: &'static str, handler: H) -> Self
+    where
+        H: Fn(S, Visit, Request) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + Send + 'static,
+    {
+        self.directly(Method::GET, MethodFilter::GET, template, handler)
+    }
+
+    /// The same for `POST`.
+    #[must_use]
+    pub(crate) fn post_directly<H, F>(self, template: &'static str, handler: H) -> Self
+    where
+        H: Fn(S, Visit, Request) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + Send + 'static,
+    {
+        self.directly(Method::POST, MethodFilter::POST, template, handler)
+    }
+
+    fn directly<H, F>(
+        self,
+        method: Method,
+        filter: MethodFilter,
+        template: &'static str,
+        handler: H,
+    ) -> Self
+    where
+        H: Fn(S, Visit, Request) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + Send + 'static,
+    {
+        let work = handler.clone();
+        let handling: Handling<S> = Box::new(move |state, visit, request| {
+            Box::pin(work(state, visit, request).map(IntoResponse::into_response))
+        });
+        let routed = move |State(state): State<S>, visit, request| handler(state, visit, request);
+        self.list(method, filter, template, routed, handling)
+    }
+
     fn on<H: Handler<T, S>, T: 'static>(
-        mut self,
+        self,
         method: Method,
         filter: MethodFilter,
         template: &'static str,
         handler: H,
     ) -> Self {
+        let work = handler.clone();
+        let handling: Handling<S> = Box::new(move |state, visit, mut request| {
+            request.extensions_mut().insert(visit);
+            Box::pin(work.clone().call(request, state))
+        });
+        self.list(method, filter, template, handler, handling)
+    }
+
+    /// Lists a route. `handling` is what `handler` is, for a path without variables.
+    fn list<H: Handler<T, S>, T: 'static>(
+        mut self,
+        method: Method,
+        filter: MethodFilter,
+        template: &'static str,
+        handler: H,
+        handling: Handling<S>,
+    ) -> Self {
         self.lines.push(RouteLine { door: self.door, template, method: word(&method) });
         if !template.contains('{') {
-            let handler = handler.clone();
-            let handling: Handling<S> =
-                Box::new(move |request, state| Box::pin(handler.clone().call(request, state)));
             self.handlers.push((method.clone(), template, handling));
         }
         let path = self
@@ -176,7 +231,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         if let Inside::Router(paths) = &mut door.inside {
             for (method, template, handling) in handlers {
                 let state = given.clone();
-                let work = Box::new(move |request| handling(request, state.clone()));
+                let work = Box::new(move |visit, request| handling(state.clone(), visit, request));
                 paths.shorten(template, method, work);
             }
         }

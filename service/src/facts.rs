@@ -237,7 +237,7 @@ impl Memory for Facts {
                     Touched::Token(lookup) => self.tokens.forget(lookup),
                     Touched::Principal(id) => self.principals.forget(id),
                     Touched::Team(id) => self.teams.forget(id),
-                    Touched::Repo(name) => self.repos.forget(name.as_str()),
+                    Touched::Repo(name) => self.repos.forget(name.as_bytes()),
                     Touched::All => {
                         self.tokens.forget_all();
                         self.principals.forget_all();

@@ -15,7 +15,7 @@ mod refresh;
 
 use std::{sync::Arc, time::Duration};
 
-use claviger_domain::{Error, UnixMillis, id::PrincipalId, name::RepoName, time::random};
+use claviger_domain::{Error, UnixMillis, id::PrincipalId, name::RepoName};
 
 use self::push::Push;
 pub(crate) use self::refresh::LIFE_MS as REFRESH_LIFE_MS;
@@ -97,7 +97,7 @@ impl App {
             }
         }
         let audience = ours.or(self.registry_service(None)).unwrap_or_default();
-        self.signed(caller, audience, access)
+        self.signed(caller, audience, access, origin)
     }
 
     /// Until when registries still take the registry tokens that were given out so far: revoking what
@@ -119,11 +119,11 @@ impl App {
         caller: Option<&Caller>,
         audience: &str,
         access: Vec<Access>,
+        origin: &Origin,
     ) -> Result<RegistryToken, Error> {
         let now = self.now();
         let life = self.settings.registry.token_ttl.as_secs();
         let expires_in = i64::try_from(life).unwrap_or(i64::MAX / 2000);
-        let jti = format!("{:032x}", u128::from_be_bytes(random(self.chance())));
         let token = self.signer.sign(&Claims {
             iss: self.settings.registry_issuer(),
             sub: caller.map_or(ANONYMOUS, |caller| &caller.principal.name),
@@ -131,7 +131,7 @@ impl App {
             exp: now.seconds().saturating_add(expires_in),
             nbf: now.seconds() - BACKDATED_SECONDS,
             iat: now.seconds(),
-            jti: &jti,
+            jti: origin.request_id,
             access: &access,
         })?;
         Ok(RegistryToken { token, issued_at: now, expires_in, access })
@@ -193,7 +193,8 @@ impl App {
         let Some(caller) = caller.filter(|_| pushes && may_create) else {
             return Ok(on_nothing(&gathered, asked));
         };
-        let push = self.make_for_push(caller, &gathered, name, origin).await?;
+        // in a box, so that the way of nearly all requests stays small
+        let push = Box::pin(self.make_for_push(caller, &gathered, name, origin)).await?;
         if push == Push::Refused {
             return Ok(on_nothing(&gathered, asked));
         }

@@ -193,7 +193,7 @@ mod tests {
     fn token(signer: &Signer) -> String {
         let access = [Access {
             kind: "repository",
-            name: "team/\"app".into(),
+            name: "team/\"app\u{1}\u{e4}".into(),
             actions: vec!["push", "pull"],
         }];
         let claims = Claims {
@@ -203,7 +203,7 @@ mod tests {
             exp: 1_795_322_299,
             nbf: 1_795_321_994,
             iat: 1_795_321_999,
-            jti: "de2f91ad5fbb944a",
+            jti: "00000000-0000-4000-8000-00000000000d".parse().unwrap(),
             access: &access,
         };
         signer.sign(&claims).unwrap()
@@ -221,7 +221,7 @@ mod tests {
         let claims = String::from_utf8(part(&token, 1)).unwrap();
         assert_eq!(
             claims,
-            r#"{"iss":"https://keys.example.com","sub":"alice","aud":"registry","exp":1795322299,"nbf":1795321994,"iat":1795321999,"jti":"de2f91ad5fbb944a","access":[{"type":"repository","name":"team/\"app","actions":["push","pull"]}]}"#
+            r#"{"iss":"https://keys.example.com","sub":"alice","aud":"registry","jti":"00000000-0000-4000-8000-00000000000d","exp":1795322299,"nbf":1795321994,"iat":1795321999,"access":[{"type":"repository","name":"team/\"app\u0001ä","actions":["push","pull"]}]}"#
         );
         let header: Value = serde_json::from_slice(&part(&token, 0)).unwrap();
         let kid = &PublicKey::of(&leaf.certificate).unwrap().kid;

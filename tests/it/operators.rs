@@ -105,6 +105,15 @@ async fn the_page_lists_exactly_what_is_shown() {
 }
 
 #[tokio::test]
+async fn doors_and_routes_need_no_escapes_in_a_line_of_the_log() {
+    let (app, _) = TestApp::seeded(Engine::Sqlite, test_settings()).await;
+    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
+    for line in app.site.lines() {
+        assert!(plain(line.door) && plain(line.template), "{line:?}");
+    }
+}
+
+#[tokio::test]
 async fn every_door_counts_its_decisions_for_itself() {
     let (app, _) = TestApp::seeded(Engine::Sqlite, test_settings()).await;
     for line in app.site.lines().filter(|line| line.door != "operators") {

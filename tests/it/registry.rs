@@ -97,7 +97,7 @@ async fn token_is_what_every_client_reads() {
     let time = |claim: &str| claims[claim].as_i64().expect("an integer");
     assert_eq!(time("exp") - time("iat"), 300);
     assert!(time("nbf") < time("iat"));
-    assert!(claims["jti"].is_string());
+    assert_eq!(claims["jti"].as_str(), answer.header("x-request-id"));
 
     let jwks = Visitor::anonymous(&app).get("/.well-known/jwks.json").await;
     let header = jwt::header(json["token"].as_str().expect("a token"));

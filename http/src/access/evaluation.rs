@@ -30,7 +30,7 @@ static DECIDED: LazyLock<Layout> = LazyLock::new(|| Layout::new([(CONTENT_TYPE, 
 
 /// `POST /access/v1/evaluation`: one question.
 pub(super) async fn one(
-    State(access): State<Arc<Access>>,
+    access: Arc<Access>,
     visit: Visit,
     request: Request,
 ) -> Result<Response, Refusal> {

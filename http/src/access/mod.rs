@@ -58,7 +58,7 @@ pub fn door(app: &Arc<App>, porch: &Arc<Porch>) -> Door {
 
 fn routes() -> Routes<Arc<Access>> {
     Routes::new("decisions", &["/access/v1", CONFIGURATION])
-        .post(EVALUATION, evaluation::one)
+        .post_directly(EVALUATION, evaluation::one)
         .post(EVALUATIONS, evaluation::many)
         .post(SUBJECTS, search::subjects)
         .post(RESOURCES, search::resources)

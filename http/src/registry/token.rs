@@ -35,11 +35,9 @@ use crate::{
     parameters::Parameters,
 };
 
-/// What a client is sent beside the token.
+/// What only some clients are sent beside the token.
 #[derive(Serialize)]
-struct Reply<'a> {
-    expires_in: i64,
-    issued_at: String,
+struct More<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,11 +47,7 @@ struct Reply<'a> {
 }
 
 /// `GET /v2/auth`: a token for whoever comes with Basic, or for the world.
-pub(super) async fn get(
-    State(registry): State<Arc<Registry>>,
-    visit: Visit,
-    request: Request,
-) -> Response {
+pub(super) async fn get(registry: Arc<Registry>, visit: Visit, request: Request) -> Response {
     let (Parts { method, uri, headers, .. }, _) = request.into_parts();
     // what a page of another site makes a browser send gets a token and changes nothing
     let own = &registry.app.settings().public_url;
@@ -99,19 +93,29 @@ impl Granted {
             let scopes = scopes.map(|a| format!("{}:{}:{}", a.kind, a.name, a.actions.join(",")));
             scopes.collect::<Vec<_>>().join(" ")
         };
-        let rest = json(&Reply {
-            expires_in: *expires_in,
-            issued_at: OffsetDateTime::from_unix_timestamp(issued_at.seconds())
-                .ok()
-                .and_then(|at| at.format(&Rfc3339).ok())
-                .unwrap_or_default(),
-            scope: form.then(scope),
-            token_type: form.then_some("Bearer"),
-            refresh_token: self.refresh.as_ref().map(TokenSecret::expose),
-        });
-        // under both names that clients look for; a JWT has nothing in it that JSON must escape
-        let rest = rest.strip_prefix('{').unwrap_or_default();
-        [r#"{"token":""#, token, r#"","access_token":""#, token, r#"","#, rest].concat()
+        let refresh_token = self.refresh.as_ref().map(TokenSecret::expose);
+        let more = if form || refresh_token.is_some() {
+            let token_type = form.then_some("Bearer");
+            json(&More { scope: form.then(scope), token_type, refresh_token }).replacen('{', ",", 1)
+        } else {
+            "}".to_owned()
+        };
+        let issued_at = OffsetDateTime::from_unix_timestamp(issued_at.seconds()).ok();
+        let issued_at = issued_at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default();
+        // under both names that clients look for; nothing in a JWT or a time must be escaped
+        [
+            r#"{"token":""#,
+            token,
+            r#"","access_token":""#,
+            token,
+            r#"","expires_in":"#,
+            &expires_in.to_string(),
+            r#","issued_at":""#,
+            &issued_at,
+            "\"",
+            &more,
+        ]
+        .concat()
     }
 }
 
@@ -218,7 +222,8 @@ async fn issue(
         app.registry_token(caller, asks, service, may_change, origin).await.map_err(refuse)?;
     let refresh = match caller {
         Some(caller) if offline && may_change => {
-            app.mint_refresh_token(caller, service, origin).await.map_err(refuse)?
+            // in a box (as all that is rare here), so that every other request has less to move
+            Box::pin(app.mint_refresh_token(caller, service, origin)).await.map_err(refuse)?
         }
         _ => None,
     };

@@ -11,12 +11,13 @@ use tower::ServiceExt as _;
 
 use super::Coming;
 use crate::{
+    Visit,
     origin::Peer,
     porch::{Counted, Entry},
 };
 
 /// What is done with a request of one method for a path without variables.
-pub(super) type Work = Box<dyn Fn(Request) -> Coming + Send + Sync>;
+pub(super) type Work = Box<dyn Fn(Visit, Request) -> Coming + Send + Sync>;
 
 /// The paths without variables.
 #[derive(Default)]
@@ -118,10 +119,6 @@ impl Paths {
     pub(super) async fn answer(&self, peer: Option<Peer>, mut request: Request) -> Response {
         (self.prepare)(&mut request);
         if let Some((route, work)) = self.shortcuts.find(&request) {
-            let work = |visit, mut request: Request| {
-                request.extensions_mut().insert(visit);
-                work(request)
-            };
             return self.entry.pass(route, peer, request, work).await;
         }
         if let Some(peer) = peer {

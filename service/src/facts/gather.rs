@@ -304,7 +304,8 @@ impl Facts {
     }
 
     fn find_acl(&self, source: &mut Source<'_>, since: Epoch, name: &str) -> Found<RepoAcl> {
-        self.repos.find(&self.gate, since, source, name, |q, name| repositories::acl(q, name))
+        let read = |q: &mut dyn Query, _: &[u8]| repositories::acl(q, name);
+        self.repos.find(&self.gate, since, source, name.as_bytes(), read)
     }
 
     /// Has what a decision about the repository `name` looks at remembered, beside who asks.

@@ -142,8 +142,9 @@ fn no_two_names_share_a_fact() {
             grants: Box::default(),
         };
         let mut asked = false;
-        let found = facts.repos.find(&facts.gate, facts.gate.now(), &mut source, name, |_, key| {
-            asked = key == name;
+        let key = name.as_bytes();
+        let found = facts.repos.find(&facts.gate, facts.gate.now(), &mut source, key, |_, key| {
+            asked = key == name.as_bytes();
             Ok(Some(acl))
         });
         assert!(found.is_ok_and(|found| found.is_ok()) && asked, "{name:?} was taken for another");

@@ -57,10 +57,10 @@ impl Keyed for TeamFacts {
 }
 
 impl Keyed for RepoAcl {
-    type Key = str;
+    type Key = [u8];
 
-    fn key(&self) -> &str {
-        self.name.as_str()
+    fn key(&self) -> &[u8] {
+        self.name.as_bytes()
     }
 
     fn weight(&self) -> u64 {

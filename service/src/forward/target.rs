@@ -83,6 +83,8 @@ fn is_host(text: &[u8]) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Plain,
+    /// Between two segments.
+    Slash,
     /// The beginning of what is percent-encoded.
     Percent,
     /// Nothing that a path may hold.
@@ -97,6 +99,7 @@ const CLASSES: [Class; 256] = {
         classes[byte as usize] = match byte {
             b'%' => Class::Percent,
             b'#' | b';' | b'\\' => Class::Never,
+            b'/' => Class::Slash,
             b'!'..=b'~' => Class::Plain,
             _ => Class::Never,
         };
@@ -107,26 +110,41 @@ const CLASSES: [Class; 256] = {
 
 fn read_path(path: &[u8]) -> Result<Cow<'_, str>, Ambiguous> {
     let mut encoded = false;
-    for byte in path {
+    let mut begin = 0;
+    for (at, byte) in path.iter().enumerate() {
         match CLASSES.get(usize::from(*byte)) {
             Some(Class::Plain) => {}
+            Some(Class::Slash) => {
+                check_segment(path.get(begin..at), at > 0)?;
+                begin = at + 1;
+            }
             Some(Class::Percent) => encoded = true,
             Some(Class::Never) | None => return Err(Ambiguous),
         }
     }
+    check_segment(path.get(begin..), false)?;
     if path.first() != Some(&b'/') {
         return Err(Ambiguous);
     }
     let text = std::str::from_utf8(path).map_err(|_| Ambiguous)?;
-    let path = if encoded { Cow::Owned(decode(text)?) } else { Cow::Borrowed(text) };
-    let mut segments = path.as_bytes().split(|byte| *byte == b'/').skip(1).peekable();
-    while let Some(segment) = segments.next() {
-        let last = segments.peek().is_none();
-        if matches!(segment, b"." | b"..") || (segment.is_empty() && !last) {
-            return Err(Ambiguous);
-        }
+    if !encoded {
+        return Ok(Cow::Borrowed(text));
     }
-    Ok(path)
+    let decoded = decode(text)?;
+    for segment in decoded.as_bytes().split(|byte| *byte == b'/') {
+        check_segment(Some(segment), false)?;
+    }
+    Ok(Cow::Owned(decoded))
+}
+
+/// Refuses a segment that leads elsewhere than it says. Only the first, before the leading slash,
+/// and the last may be empty: any other must be `filled`.
+fn check_segment(segment: Option<&[u8]>, filled: bool) -> Result<(), Ambiguous> {
+    match segment {
+        None | Some(b"." | b"..") => Err(Ambiguous),
+        Some(b"") if filled => Err(Ambiguous),
+        Some(_) => Ok(()),
+    }
 }
 
 fn decode(text: &str) -> Result<String, Ambiguous> {

@@ -92,7 +92,8 @@ impl App {
             _ if quay.feature_require_encrypted_basic_auth => {
                 Err(BadCredential::EncryptionRequired.into())
             }
-            _ => self.authenticate_password(user, secret, origin).await,
+            // in a box, so that the way of tokens stays small
+            _ => Box::pin(self.authenticate_password(user, secret, origin)).await,
         }
     }
 
