@@ -91,61 +91,37 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// `GET` (and with it `HEAD`) of `template`.
     #[must_use]
     pub fn get<H: Handler<T, S>, T: 'static>(self, template: &'static str, handler: H) -> Self {
-        self.on(Method::GET, MethodFilter::GET, template, handler)
+        self.on(Method::GET, template, handler)
     }
 
     /// `POST` to `template`.
     #[must_use]
     pub fn post<H: Handler<T, S>, T: 'static>(self, template: &'static str, handler: H) -> Self {
-        self.on(Method::POST, MethodFilter::POST, template, handler)
+        self.on(Method::POST, template, handler)
     }
 
     /// `PUT` of `template`.
     #[must_use]
     pub fn put<H: Handler<T, S>, T: 'static>(self, template: &'static str, handler: H) -> Self {
-        self.on(Method::PUT, MethodFilter::PUT, template, handler)
+        self.on(Method::PUT, template, handler)
     }
 
     /// `PATCH` of `template`.
     #[must_use]
     pub fn patch<H: Handler<T, S>, T: 'static>(self, template: &'static str, handler: H) -> Self {
-        self.on(Method::PATCH, MethodFilter::PATCH, template, handler)
+        self.on(Method::PATCH, template, handler)
     }
 
     /// `DELETE` of `template`.
     #[must_use]
     pub fn delete<H: Handler<T, S>, T: 'static>(self, template: &'static str, handler: H) -> Self {
-        self.on(Method::DELETE, MethodFilter::DELETE, template, handler)
+        self.on(Method::DELETE, template, handler)
     }
 
-    /// `GET` of `template`, which has no variables and is asked for all the time: the handler is
-    /// given what others find in the request, where to leave it costs three allocations.
+    /// `template`, which has no variables and is asked for all the time. Its handler is given the
+    /// visit; others look for it in the request, and to put it there takes three allocations.
     #[must_use]
-    pub(crate) fn get_directly<H, F>(self, template: &'static str, handler: H) -> Self
-    where
-        H: Fn(S, Visit, Request) -> F + Clone + Send + Sync + 'static,
-        F: Future<Output: IntoResponse> + Send + 'static,
-    {
-        self.directly(Method::GET, MethodFilter::GET, template, handler)
-    }
-
-    /// The same for `POST`.
-    #[must_use]
-    pub(crate) fn post_directly<H, F>(self, template: &'static str, handler: H) -> Self
-    where
-        H: Fn(S, Visit, Request) -> F + Clone + Send + Sync + 'static,
-        F: Future<Output: IntoResponse> + Send + 'static,
-    {
-        self.directly(Method::POST, MethodFilter::POST, template, handler)
-    }
-
-    fn directly<H, F>(
-        self,
-        method: Method,
-        filter: MethodFilter,
-        template: &'static str,
-        handler: H,
-    ) -> Self
+    pub(crate) fn directly<H, F>(self, method: Method, template: &'static str, handler: H) -> Self
     where
         H: Fn(S, Visit, Request) -> F + Clone + Send + Sync + 'static,
         F: Future<Output: IntoResponse> + Send + 'static,
@@ -155,13 +131,12 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             Box::pin(work(state, visit, request).map(IntoResponse::into_response))
         });
         let routed = move |State(state): State<S>, visit, request| handler(state, visit, request);
-        self.list(method, filter, template, routed, handling)
+        self.list(method, template, routed, handling)
     }
 
     fn on<H: Handler<T, S>, T: 'static>(
         self,
         method: Method,
-        filter: MethodFilter,
         template: &'static str,
         handler: H,
     ) -> Self {
@@ -170,19 +145,19 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             request.extensions_mut().insert(visit);
             Box::pin(work.clone().call(request, state))
         });
-        self.list(method, filter, template, handler, handling)
+        self.list(method, template, handler, handling)
     }
 
     /// Lists a route. `handling` is what `handler` is, for a path without variables.
     fn list<H: Handler<T, S>, T: 'static>(
         mut self,
         method: Method,
-        filter: MethodFilter,
         template: &'static str,
         handler: H,
         handling: Handling<S>,
     ) -> Self {
-        self.lines.push(RouteLine { door: self.door, template, method: word(&method) });
+        let (word, filter) = known(&method);
+        self.lines.push(RouteLine { door: self.door, template, method: word });
         if !template.contains('{') {
             self.handlers.push((method.clone(), template, handling));
         }
@@ -278,14 +253,14 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 }
 
-/// The words of the methods that [`Routes`] knows.
-fn word(method: &Method) -> &'static str {
+/// The methods that [`Routes`] knows, as the table and as the router name them.
+fn known(method: &Method) -> (&'static str, MethodFilter) {
     match *method {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        _ => "DELETE",
+        Method::GET => ("GET", MethodFilter::GET),
+        Method::POST => ("POST", MethodFilter::POST),
+        Method::PUT => ("PUT", MethodFilter::PUT),
+        Method::PATCH => ("PATCH", MethodFilter::PATCH),
+        _ => ("DELETE", MethodFilter::DELETE),
     }
 }
 

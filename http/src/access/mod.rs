@@ -58,7 +58,7 @@ pub fn door(app: &Arc<App>, porch: &Arc<Porch>) -> Door {
 
 fn routes() -> Routes<Arc<Access>> {
     Routes::new("decisions", &["/access/v1", CONFIGURATION])
-        .post_directly(EVALUATION, evaluation::one)
+        .directly(Method::POST, EVALUATION, evaluation::one)
         .post(EVALUATIONS, evaluation::many)
         .post(SUBJECTS, search::subjects)
         .post(RESOURCES, search::resources)

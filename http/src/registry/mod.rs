@@ -85,7 +85,7 @@ fn routes() -> Routes<Arc<Registry>> {
     Routes::new("registry", &["/v2", JWKS])
         .get("/v2", version)
         .get("/v2/", version)
-        .get_directly(AUTH, token::get)
+        .directly(Method::GET, AUTH, token::get)
         .post(AUTH, token::post)
         .get(JWKS, jwks)
 }
