@@ -116,18 +116,26 @@ fn principals(tx: &Transaction<'_>, world: &World) -> Outcome<()> {
         "INSERT INTO principal (id, account_id, kind, name, email, email_key, verified_at, created_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?6)",
     )?;
-    let account = world.account.as_str();
+    let account = world.account.text();
+    let account = account.as_str();
     for user in 0..world.size.users {
         let (id, name) = (World::user_id(user), World::user_name(user));
         let email = format!("{name}@example.com");
-        insert.execute(params![id.as_str(), account, "user", name, email, inside::START.0])?;
+        insert.execute(params![
+            id.text().as_str(),
+            account,
+            "user",
+            name,
+            email,
+            inside::START.0
+        ])?;
     }
     for organisation in 0..world.size.organisations() {
         let (id, name) =
             (World::organisation_id(organisation), World::organisation_name(organisation));
         let none: Option<&str> = None;
         insert.execute(params![
-            id.as_str(),
+            id.text().as_str(),
             account,
             "organization",
             name,
@@ -145,7 +153,7 @@ fn teams(tx: &Transaction<'_>, world: &World) -> Outcome<()> {
     for team in 0..world.size.teams() {
         let (id, org) = (World::team_id(team), World::organisation_id(team / Size::TEAMS_EACH));
         let name = format!("team-{:02}", team % Size::TEAMS_EACH);
-        insert.execute(params![id.as_str(), org.as_str(), name, inside::START.0])?;
+        insert.execute(params![id.text().as_str(), org.text().as_str(), name, inside::START.0])?;
     }
     let mut insert = tx.prepare(
         "INSERT INTO team_member (team_id, principal_id, created_at) VALUES (?1, ?2, ?3)",
@@ -154,7 +162,11 @@ fn teams(tx: &Transaction<'_>, world: &World) -> Outcome<()> {
         let member = World::user_id(user);
         for team in world.teams_of(user) {
             let team = World::team_id(team);
-            insert.execute(params![team.as_str(), member.as_str(), inside::START.0])?;
+            insert.execute(params![
+                team.text().as_str(),
+                member.text().as_str(),
+                inside::START.0
+            ])?;
         }
     }
     Ok(())
@@ -180,15 +192,26 @@ fn repositories(tx: &Transaction<'_>, world: &World) -> Outcome<()> {
             Owner::Organisation(organisation) => World::organisation_id(organisation),
         };
         let (id, name) = (World::repository_id(repository), world.repository_name(repository));
-        insert.execute(params![id.as_str(), namespace.as_str(), name, inside::START.0])?;
+        insert.execute(params![
+            id.text().as_str(),
+            namespace.text().as_str(),
+            name,
+            inside::START.0
+        ])?;
         let mut grant = |principal: Option<&str>, team: Option<&str>, number: u64| {
-            permit.execute(params![id.as_str(), principal, team, role(number), inside::START.0])
+            permit.execute(params![
+                id.text().as_str(),
+                principal,
+                team,
+                role(number),
+                inside::START.0
+            ])
         };
         for team in world.teams_on(repository) {
-            grant(None, Some(World::team_id(team).as_str()), repository + team)?;
+            grant(None, Some(&World::team_id(team).text()), repository + team)?;
         }
         for user in world.users_on(repository) {
-            grant(Some(World::user_id(user).as_str()), None, repository + user)?;
+            grant(Some(&World::user_id(user).text()), None, repository + user)?;
         }
     }
     Ok(())
@@ -218,7 +241,7 @@ fn tokens(tx: &Transaction<'_>, world: &World) -> Outcome<()> {
     for user in 0..world.size.users {
         let (principal, name) = (World::user_id(user), World::user_name(user));
         for place in 0..Size::TOKENS_EACH {
-            token(&mut rows, world, user * Size::TOKENS_EACH + place, principal.as_str(), &name)?;
+            token(&mut rows, world, user * Size::TOKENS_EACH + place, &principal.text(), &name)?;
         }
     }
     Ok(())
@@ -232,9 +255,11 @@ fn token(
     name: &str,
 ) -> Outcome<()> {
     let (id, _, minted) = world.token(number)?;
+    let id = id.text();
     let (id, at, kind) = (id.as_str(), inside::START.0, World::token_kind(number));
     let title = format!("laptop {}", number % Size::TOKENS_EACH);
-    let account = world.account.as_str();
+    let account = world.account.text();
+    let account = account.as_str();
     rows.token.execute(params![id, kind.as_str(), account, principal, name, title, at])?;
     let (door, scope) = match kind {
         TokenKind::Oauth => ("quay", "user:admin"),

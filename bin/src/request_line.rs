@@ -64,7 +64,7 @@ fn write(line: &mut Vec<u8>, ended: &Ended<'_>) {
     let Ended { method, door, route, status, took, request, address, principal, error } = *ended;
     let level: &[u8] = if ended.is_trouble() { b" ERROR" } else { b"  INFO" };
     let method = method.as_str().as_bytes();
-    let request = request.as_bytes();
+    let request = request.text();
     // doors and routes are ours and plain
     let (door, route) = (door.as_bytes(), route.as_bytes());
     for part in [level, b" claviger::request: method=", method, br#" door=""#, door] {
@@ -77,14 +77,14 @@ fn write(line: &mut Vec<u8>, ended: &Ended<'_>) {
     line.extend_from_slice(b" duration_us=");
     number(line, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     line.extend_from_slice(b" request=");
-    line.extend_from_slice(request);
+    line.extend_from_slice(request.as_bytes());
     if let Some(address) = address {
         line.extend_from_slice(b" address=");
         write_address(line, address);
     }
     if let Some(principal) = principal {
         line.extend_from_slice(b" principal=");
-        line.extend_from_slice(principal.as_bytes());
+        line.extend_from_slice(principal.text().as_bytes());
     }
     if let Some(error) = error {
         line.extend_from_slice(b" error=");

@@ -1,7 +1,8 @@
 //! Identifiers: one type for each kind of thing, so that mixing two does not compile.
 //!
-//! Every id is a UUID version 4 in its lower-case text form, made from passed-in randomness and
-//! stable for ever. Ids of what is written all the time begin with the time of their making
+//! Every id is a UUID version 4, made from passed-in randomness and stable for ever. Whoever sees
+//! it, the store among them, sees its lower-case text; here it is 16 bytes, because facts are full
+//! of ids. Ids of what is written all the time begin with the time of their making
 //! instead, so that their rows lie together in every index: decision 0006.
 
 use std::{fmt, str::FromStr};
@@ -13,26 +14,21 @@ use crate::time::{Chance, UnixMillis, random};
 #[error("must be a UUID in lower case")]
 pub struct IdError;
 
-const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 const HEX: &[u8; 16] = b"0123456789abcdef";
+/// Where the two digits of each byte stand in the text.
+const DIGITS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+/// Where the hyphens stand.
+const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 
 /// How many bytes of a UUID hold the time, where they do.
 const TIME_BYTES: usize = 6;
 
-/// `bytes` in the form of a UUID version 4, as 36 characters.
-fn uuid_v4(mut bytes: [u8; 16]) -> [u8; 36] {
+/// `bytes` in the form of a UUID version 4.
+fn uuid_v4(mut bytes: [u8; 16]) -> [u8; 16] {
     let [_, _, _, _, _, _, version, _, variant, ..] = &mut bytes;
     *version = (*version & 0x0f) | 0x40;
     *variant = (*variant & 0x3f) | 0x80;
-    let mut nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
-    let mut text = [b'-'; 36];
-    for (at, place) in text.iter_mut().enumerate() {
-        if !HYPHENS.contains(&at) {
-            let digit = nibbles.next().unwrap_or_default();
-            *place = HEX.get(usize::from(digit)).copied().unwrap_or(b'0');
-        }
-    }
-    text
+    bytes
 }
 
 /// Random bytes that begin with the milliseconds since 1970.
@@ -45,23 +41,81 @@ fn dated(now: UnixMillis, chance: &dyn Chance) -> [u8; 16] {
     bytes
 }
 
-fn parse(text: &str) -> Result<[u8; 36], IdError> {
-    let bytes: [u8; 36] = text.as_bytes().try_into().map_err(|_| IdError)?;
-    let good = bytes.iter().enumerate().all(|(at, byte)| {
-        if HYPHENS.contains(&at) {
-            *byte == b'-'
-        } else {
-            matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+/// The text of an id: 36 lower-case hexadecimal digits and hyphens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct IdText([u8; 36]);
+
+impl IdText {
+    fn of(bytes: &[u8; 16]) -> Self {
+        let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
+        let mut text = [b'-'; 36];
+        for (byte, at) in bytes.iter().zip(DIGITS) {
+            if let Some(place) = text.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+                *place = [digit(byte >> 4), digit(byte & 0x0f)];
+            }
         }
-    });
-    if good { Ok(bytes) } else { Err(IdError) }
+        Self(text)
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The same as bytes.
+    pub const fn as_bytes(&self) -> &[u8; 36] {
+        &self.0
+    }
+}
+
+impl From<IdText> for String {
+    fn from(id: IdText) -> Self {
+        id.as_str().to_owned()
+    }
+}
+
+impl AsRef<str> for IdText {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl std::ops::Deref for IdText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Debug for IdText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+fn parse(text: &str) -> Result<[u8; 16], IdError> {
+    let text: &[u8; 36] = text.as_bytes().try_into().map_err(|_| IdError)?;
+    let digit = |at: usize| match text.get(at) {
+        Some(digit @ b'0'..=b'9') => Ok(digit - b'0'),
+        Some(digit @ b'a'..=b'f') => Ok(digit - b'a' + 10),
+        _ => Err(IdError),
+    };
+    if HYPHENS.iter().any(|at| text.get(*at) != Some(&b'-')) {
+        return Err(IdError);
+    }
+    let mut bytes = [0; 16];
+    for (byte, at) in bytes.iter_mut().zip(DIGITS) {
+        *byte = digit(at)? << 4 | digit(at + 1)?;
+    }
+    Ok(bytes)
 }
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name([u8; 36]);
+        pub struct $name([u8; 16]);
 
         impl $name {
             /// A new id from `chance`.
@@ -76,13 +130,13 @@ macro_rules! ids {
             }
 
             /// The id as 36 characters of lower-case hexadecimal digits and hyphens.
-            pub fn as_str(&self) -> &str {
-                std::str::from_utf8(&self.0).unwrap_or_default()
+            pub fn text(&self) -> IdText {
+                IdText::of(&self.0)
             }
 
-            /// The same as bytes.
-            pub const fn as_bytes(&self) -> &[u8; 36] {
-                &self.0
+            /// Its 16 bytes, which have the order of the text.
+            pub const fn bytes(&self) -> [u8; 16] {
+                self.0
             }
         }
 
@@ -96,13 +150,13 @@ macro_rules! ids {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
+                f.write_str(&self.text())
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
+                f.write_str(&self.text())
             }
         }
     )+};
@@ -151,18 +205,18 @@ mod tests {
     #[test]
     fn random_id_is_a_version_4_uuid_and_parses_back() {
         let id = TokenId::random(&Ones);
-        assert_eq!(id.as_str(), "ffffffff-ffff-4fff-bfff-ffffffffffff");
-        assert_eq!(id.as_str().parse(), Ok(id));
+        assert_eq!(&*id.text(), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(id.text().parse(), Ok(id));
     }
 
     #[test]
     fn dated_ids_have_the_form_of_version_4_and_the_order_of_their_times() {
         let id = TokenId::dated(UnixMillis(0x0190_1234_5678), &Ones);
-        assert_eq!(id.as_str(), "01901234-5678-4fff-bfff-ffffffffffff");
+        assert_eq!(&*id.text(), "01901234-5678-4fff-bfff-ffffffffffff");
         let later = TokenId::dated(UnixMillis(0x0190_1234_5679), &Ones);
-        assert!(id < later && id.as_str() < later.as_str());
+        assert!(id < later && *id.text() < *later.text());
         let before = TokenId::dated(UnixMillis(0), &Ones);
-        assert_eq!(before.as_str(), "00000000-0000-4fff-bfff-ffffffffffff");
+        assert_eq!(&*before.text(), "00000000-0000-4fff-bfff-ffffffffffff");
     }
 
     #[test]

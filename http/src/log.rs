@@ -167,7 +167,7 @@ impl Drop for Line<'_> {
         let (door, route, method) = (self.door, self.route, &self.method);
         let request = self.visit.request_id();
         if let (Some(tracer), Some(context)) = (self.metrics.tracer(), self.traced.take()) {
-            let done = Done { door, route, method, status, request: request.as_str(), took };
+            let done = Done { door, route, method, status, request: &request.text(), took };
             tracer.end(context, &done);
         }
         self.metrics.log().tell(&Ended {

@@ -148,7 +148,7 @@ impl Entry {
         };
 
         let mut response = entry.face.finish(response);
-        let ours = || HeaderValue::from_bytes(visit.request_id().as_bytes()).ok();
+        let ours = || HeaderValue::from_bytes(visit.request_id().text().as_bytes()).ok();
         complete(response.headers_mut(), given.or_else(ours));
         line.ended = Some((response.status(), response.extensions().get::<Cause>().cloned()));
         response

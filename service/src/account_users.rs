@@ -117,10 +117,10 @@ impl App {
         let account = resident.account();
         self.page(list, move |q, asked| {
             let page = account_users::page(q, &account, asked)?;
-            let ids: Vec<_> = page.items.iter().map(|user| user.id.as_str()).collect();
+            let ids: Vec<_> = page.items.iter().map(|user| user.id.text()).collect();
             let mut found = labels::of_many(q, &ids)?;
             page.try_map(|user| {
-                let labels = found.remove(user.id.as_str()).unwrap_or_default();
+                let labels = found.remove(&*user.id.text()).unwrap_or_default();
                 Ok(UserView { profile: profile_of(user.profile.as_deref())?, user, labels })
             })
         })
@@ -153,7 +153,7 @@ impl App {
             by.must_be_admin()?;
             let id = ready.insert(tx, account, &actor, now)?.id;
             if let Some(given) = &words.labels {
-                labels::set(tx, id.as_str(), given)?;
+                labels::set(tx, &id.text(), given)?;
             }
             let user = account_users::find(tx, &account, &id)?;
             view(tx, user.ok_or(Error::NotFound("user"))?)
@@ -207,7 +207,7 @@ impl App {
             let text = serde_json::to_string(&profile).map_err(Error::internal)?;
             users::set_profile(tx, &id, &text)?;
             if let Some(given) = &change.words.labels {
-                labels::set(tx, id.as_str(), given)?;
+                labels::set(tx, &id.text(), given)?;
             }
             principals::modified(tx, &id, now, actor.id.as_ref())?;
             let shown = |email: Option<&str>, enabled: bool| {
@@ -215,7 +215,7 @@ impl App {
             };
             let (was, before) = (old.user.disabled_at.is_none(), old.user.email.as_deref());
             let after = shown(email.as_ref().map(Email::as_str).or(before), enabled.unwrap_or(was));
-            let act = Act::done("user_change", "user", &old.user.name).id(id.as_str());
+            let act = Act::done("user_change", "user", &old.user.name).id(&id);
             let before = shown(before, was);
             let act = act.namespace(&old.user.name).change(Some(&before), Some(&after));
             Ok(audit::append(tx, now, &actor, &act)?)
@@ -267,12 +267,12 @@ pub(crate) fn end(
     let user = principals::find(tx, id)?.ok_or(Error::NotFound("user"))?;
     let ending = Ending { now, by: &actor.name, reason: "user deleted" };
     endings::delete(tx, &user, None, &ending)?;
-    let act = Act::done("user_delete", "user", name).id(id.as_str()).namespace(name);
+    let act = Act::done("user_delete", "user", name).id(id).namespace(name);
     Ok(audit::append(tx, now, actor, &act)?)
 }
 
 fn view(q: &mut dyn Query, user: AccountUser) -> Result<UserView, Error> {
-    let labels = labels::of(q, user.id.as_str())?;
+    let labels = labels::of(q, &user.id.text())?;
     Ok(UserView { profile: profile_of(user.profile.as_deref())?, user, labels })
 }
 

@@ -77,10 +77,10 @@ impl App {
         let alone = (!caller.standing.superuser).then_some(home.account());
         self.page(list, move |q, asked| {
             let page = accounts::page(q, alone.as_ref(), asked)?;
-            let ids: Vec<_> = page.items.iter().map(|account| account.id.as_str()).collect();
+            let ids: Vec<_> = page.items.iter().map(|account| account.id.text()).collect();
             let mut found = labels::of_many(q, &ids)?;
             page.try_map(|account| {
-                let labels = found.remove(account.id.as_str()).unwrap_or_default();
+                let labels = found.remove(&*account.id.text()).unwrap_or_default();
                 Ok(AccountView { account, labels })
             })
         })
@@ -105,8 +105,8 @@ impl App {
         let account = Account::new(id, name.as_str(), now, Some(by.principal.id));
         self.write_as(by, Right::Superuser, move |tx| {
             accounts::insert(tx, &account)?;
-            labels::set(tx, id.as_str(), &given)?;
-            let act = Act::done("create_account", "account", &account.name).id(id.as_str());
+            labels::set(tx, &id.text(), &given)?;
+            let act = Act::done("create_account", "account", &account.name).id(&id);
             audit::append(tx, now, &actor, &act)?;
             Ok(AccountView { account, labels: given })
         })
@@ -136,12 +136,12 @@ impl App {
             let name = change.name.as_ref().map_or(before, ItemName::as_str);
             accounts::rename(tx, &id, name, now, &by)?;
             if let Some(given) = &change.labels {
-                labels::set(tx, id.as_str(), given)?;
+                labels::set(tx, &id.text(), given)?;
             }
             let shown = |name: &str| serde_json::json!({ "name": name }).to_string();
             let (before, after) = (shown(before), shown(name));
             let act = Act::done("change_account", "account", name)
-                .id(id.as_str())
+                .id(&id)
                 .change(Some(&before), Some(&after));
             Ok(audit::append(tx, now, &actor, &act)?)
         })
@@ -175,7 +175,7 @@ impl App {
             }
             accounts::remove(tx, &id)?;
             let act = Act::done("delete_account", "account", &old.account.name);
-            Ok(audit::append(tx, now, &actor, &act.id(id.as_str()))?)
+            Ok(audit::append(tx, now, &actor, &act.id(&id))?)
         })
         .await
     }
@@ -183,5 +183,5 @@ impl App {
 
 fn view(q: &mut dyn Query, id: &AccountId) -> Result<AccountView, Error> {
     let account = accounts::find(q, id)?.ok_or(Error::NotFound("account"))?;
-    Ok(AccountView { account, labels: labels::of(q, id.as_str())? })
+    Ok(AccountView { account, labels: labels::of(q, &id.text())? })
 }

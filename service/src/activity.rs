@@ -53,14 +53,9 @@ impl Default for Activity {
 
 impl Activity {
     fn part(&self, id: &TokenId) -> Option<MutexGuard<'_, Uses>> {
-        // ids are random text: their last bytes spread well
-        let byte = id
-            .as_bytes()
-            .iter()
-            .rev()
-            .take(4)
-            .fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
-        let part = self.0.get(byte % PARTS)?;
+        // the last byte is random
+        let [.., byte] = id.bytes();
+        let part = self.0.get(usize::from(byte) % PARTS)?;
         Some(part.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -64,10 +64,10 @@ impl App {
         let (owner, now) = (of.user.id, self.now());
         let page = self.page(list, move |q, asked| {
             let page = api_tokens::page(q, &owner, now, asked)?;
-            let ids: Vec<_> = page.items.iter().map(|token| token.id.as_str()).collect();
+            let ids: Vec<_> = page.items.iter().map(|token| token.id.text()).collect();
             let mut labels = labels::of_many(q, &ids)?;
             Ok(page.map(|token| {
-                let labels = labels.remove(token.id.as_str()).unwrap_or_default();
+                let labels = labels.remove(&*token.id.text()).unwrap_or_default();
                 ApiTokenView { token, labels }
             }))
         });
@@ -146,7 +146,7 @@ impl App {
             let wish = Wish::default().within(minters_end(tx, &token, now)?);
             let token = lifetimes::limited(tx, token, wish, Beyond::Shorten)?;
             tokens::insert(tx, &token, &kept)?;
-            labels::set(tx, token.id.as_str(), &view.labels)?;
+            labels::set(tx, &token.id.text(), &view.labels)?;
             let act = Act::done("create_api_token", "token", &token.name);
             record(tx, now, &actor, act, &token.id, &token.principal_name)?;
             Ok((view, secret))
@@ -180,7 +180,7 @@ impl App {
             let name = change.name.as_ref().map_or(before, ItemName::as_str);
             api_tokens::change(tx, &id, name, now, &by.by().principal.id)?;
             if let Some(given) = &change.labels {
-                labels::set(tx, id.as_str(), given)?;
+                labels::set(tx, &id.text(), given)?;
             }
             let shown = |name: &str| serde_json::json!({ "name": name }).to_string();
             let (before, after) = (shown(before), shown(name));
@@ -224,7 +224,7 @@ fn view(
     now: UnixMillis,
 ) -> Result<ApiTokenView, Error> {
     let token = api_tokens::find(q, owner, id, now)?.ok_or(Error::NotFound("token"))?;
-    Ok(ApiTokenView { token, labels: labels::of(q, id.as_str())? })
+    Ok(ApiTokenView { token, labels: labels::of(q, &id.text())? })
 }
 
 /// When the token that makes `token` ends, which must live.
@@ -247,5 +247,5 @@ fn record(
     id: &TokenId,
     namespace: &str,
 ) -> Result<(), Error> {
-    Ok(audit::append(tx, now, actor, &act.id(id.as_str()).namespace(namespace))?)
+    Ok(audit::append(tx, now, actor, &act.id(id).namespace(namespace))?)
 }

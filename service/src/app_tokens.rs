@@ -227,6 +227,6 @@ fn record(
     id: &TokenId,
     title: &str,
 ) -> Result<(), Error> {
-    let act = Act::done(act, "token", title).id(id.as_str()).namespace(&actor.name);
+    let act = Act::done(act, "token", title).id(id).namespace(&actor.name);
     Ok(audit::append(tx, now, actor, &act)?)
 }

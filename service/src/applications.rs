@@ -133,7 +133,7 @@ impl App {
     ) -> Result<(TokenSecret, ClientSecret), Error> {
         let text = TokenSecret::foreign(letters::<SECRET_CHARS>(self.chance()));
         let hash = self.keys.keyed_hash(Purpose::ClientSecret, text.expose())?;
-        let seal = self.keys.seal(id.as_str(), text.expose().as_bytes(), self.chance())?;
+        let seal = self.keys.seal(&id.text(), text.expose().as_bytes(), self.chance())?;
         if seal.generation != hash.generation {
             return Err(Error::internal("the keys were replaced between two uses"));
         }
@@ -161,7 +161,7 @@ impl App {
             return Ok(None);
         }
         let plain =
-            self.keys.open(secret.key_generation, application.id.as_str(), &secret.sealed)?;
+            self.keys.open(secret.key_generation, &application.id.text(), &secret.sealed)?;
         let text = std::str::from_utf8(&plain).map_err(Error::internal)?;
         Ok(Some(TokenSecret::foreign(text.to_owned())))
     }
@@ -412,5 +412,7 @@ pub(crate) fn act<'a>(
     application: &'a Application,
     namespace: &'a str,
 ) -> Act<'a> {
-    Act::done(act, "application", &application.name).id(&application.client_id).namespace(namespace)
+    Act::done(act, "application", &application.name)
+        .id(&*application.client_id)
+        .namespace(namespace)
 }

@@ -359,7 +359,7 @@ impl App {
             if authorizations::revoke_all(tx, &owner, scope, &ending(now, &actor))? {
                 let all = Act::done("revoke_authorizations", "user", &actor.name);
                 let ended = scope.map(|scope| json!({ "scope": scope }).to_string());
-                let act = all.id(owner.as_str()).namespace(&actor.name);
+                let act = all.id(&owner).namespace(&actor.name);
                 audit::append(tx, now, &actor, &act.change(ended.as_deref(), None))?;
             }
             Ok(())
@@ -395,7 +395,7 @@ impl App {
             self.db
                 .write(move |tx| {
                     let shown = Act::done("show_authorizations", "user", &actor.name);
-                    let act = shown.id(owner.as_str()).namespace(&actor.name);
+                    let act = shown.id(&owner).namespace(&actor.name);
                     Ok(audit::append(tx, now, &actor, &act.change(None, Some(&seen)))?)
                 })
                 .await?;
@@ -415,7 +415,7 @@ pub(crate) fn issue(
 ) -> Result<(), Error> {
     authorizations::insert(tx, token, kept, &scopes.to_string(), note)?;
     let act = Act::done("create_authorization", "token", &token.name);
-    let act = act.id(token.id.as_str()).namespace(&token.principal_name);
+    let act = act.id(&token.id).namespace(&token.principal_name);
     Ok(audit::append(tx, token.created_at, actor, &act)?)
 }
 
@@ -432,7 +432,7 @@ fn record(
     note: Option<&str>,
 ) -> Result<(), Error> {
     let act = Act::done(act, "token", note.unwrap_or_default());
-    Ok(audit::append(tx, now, actor, &act.id(id.as_str()).namespace(&actor.name))?)
+    Ok(audit::append(tx, now, actor, &act.id(id).namespace(&actor.name))?)
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ impl App {
         let account = resident.account();
         self.page(list, move |q, asked| {
             let page = account_users::page_of_credentials(q, &account, asked)?;
-            let key = |user: &AccountUser| labels::of_credential(user.id.as_str());
+            let key = |user: &AccountUser| labels::of_credential(&user.id.text());
             let keys: Vec<_> = page.items.iter().map(key).collect();
             let keys: Vec<_> = keys.iter().map(String::as_str).collect();
             let mut found = labels::of_many(q, &keys)?;
@@ -174,11 +174,11 @@ impl App {
                 users::set_password(tx, &user, hash, &ending)?;
             }
             if let Some(given) = &change.labels {
-                labels::set(tx, &labels::of_credential(user.as_str()), given)?;
+                labels::set(tx, &labels::of_credential(&user.text()), given)?;
             }
             let name = &fellow.user.name;
             let word = if change.hash.is_some() { "user_change_password" } else { "user_change" };
-            let act = Act::done(word, "user", name).id(user.as_str()).namespace(name);
+            let act = Act::done(word, "user", name).id(&user).namespace(name);
             audit::append(tx, now, &actor, &act)?;
             let user = account_users::find(tx, &by.account(), &user)?;
             view(tx, user.ok_or(Error::NotFound("user"))?)
@@ -202,6 +202,6 @@ fn first(fellow: &Fellow) -> Result<(), Error> {
 }
 
 fn view(q: &mut dyn Query, user: AccountUser) -> Result<CredentialView, Error> {
-    let labels = labels::of(q, &labels::of_credential(user.id.as_str()))?;
+    let labels = labels::of(q, &labels::of_credential(&user.id.text()))?;
     Ok(CredentialView { user, labels })
 }

@@ -103,8 +103,7 @@ fn note(
     now: UnixMillis,
 ) -> Result<(), Error> {
     let namespace = holder.name.split('+').next().unwrap_or_default();
-    let act = Act::done(act, holder.kind.as_str(), &holder.name)
-        .id(holder.id.as_str())
-        .namespace(namespace);
+    let act =
+        Act::done(act, holder.kind.as_str(), &holder.name).id(&holder.id).namespace(namespace);
     Ok(audit::append(tx, now, actor, &act)?)
 }

@@ -178,7 +178,8 @@ impl Found {
         for generation in &self.generations {
             key_generations::insert(tx, generation)?;
         }
-        let act = Act::done("install", "installation", id.as_str()).id(id.as_str());
+        let name = id.text();
+        let act = Act::done("install", "installation", &name).id(id);
         Ok(audit::append(tx, now, actor, &act)?)
     }
 }
@@ -243,7 +244,7 @@ impl NewUser {
         principals::insert(tx, &user)?;
         role_bindings::insert_first(tx, &id, &account, AccountRole::Member, now, None)?;
         let act = Act::done("user_create", "user", &self.name)
-            .id(id.as_str())
+            .id(&id)
             .change(None, Some(r#"{"superuser":true}"#));
         audit::append(tx, now, actor, &act)?;
         Ok(true)

@@ -109,7 +109,6 @@ fn append(
 ) -> Result<(), Error> {
     let Invitation { team, team_name, org_name, inviter, .. } = invitation;
     let detail = serde_json::json!({ "member": actor.name, "inviter": inviter }).to_string();
-    let id = team.to_string();
-    let act = Act::done(act, "team", team_name).id(&id).namespace(org_name);
+    let act = Act::done(act, "team", team_name).id(team).namespace(org_name);
     Ok(audit::append(tx, now, actor, &act.change(None, Some(&detail)))?)
 }

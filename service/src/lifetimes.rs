@@ -87,7 +87,7 @@ impl App {
                     let ending = Ending { now, by: "", reason: "idle" };
                     tokens::revoke(tx, &token.id, &ending)?;
                     let act = Act::done("end_idle_token", "token", &token.name)
-                        .id(token.id.as_str())
+                        .id(&token.id)
                         .namespace(&token.principal_name);
                     let act = Act { reason: Some("idle"), ..act };
                     audit::append(tx, now, &Actor::program(String::new()), &act)?;

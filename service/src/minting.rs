@@ -89,7 +89,7 @@ impl App {
         let (form, sealed) = if self.settings.tokens.reveal == Reveal::None {
             (Form::Hashed, None)
         } else {
-            let sealed = self.keys.seal(id.as_str(), secret.expose().as_bytes(), self.chance())?;
+            let sealed = self.keys.seal(&id.text(), secret.expose().as_bytes(), self.chance())?;
             if sealed.generation != hash.generation {
                 return Err(Error::internal("the keys were replaced between two uses"));
             }
@@ -131,7 +131,7 @@ impl App {
         kept: &Kept,
     ) -> Result<Option<TokenSecret>, Error> {
         if let Some(sealed) = &kept.sealed {
-            let text = self.keys.open(kept.key_generation, kept.token.as_str(), sealed)?;
+            let text = self.keys.open(kept.key_generation, &kept.token.text(), sealed)?;
             let text = std::str::from_utf8(&text).map_err(Error::internal)?.to_owned();
             return Ok(Some(TokenSecret::foreign(text)));
         }

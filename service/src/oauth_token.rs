@@ -129,7 +129,7 @@ pub(crate) fn issue(
     })
     .to_string();
     let act = Act::done("create_oauth_token", "token", &token.name)
-        .id(token.id.as_str())
+        .id(&token.id)
         .namespace(org)
         .change(None, Some(&after));
     Ok(audit::append(tx, token.created_at, actor, &act)?)
@@ -144,8 +144,7 @@ fn revoke(
 ) -> Result<(), Error> {
     let ending = Ending { now, by: &actor.name, reason: "revoked" };
     tokens::revoke(tx, &token.id, &ending)?;
-    let act =
-        Act::done("revoke_oauth_token", "token", &token.name).id(token.id.as_str()).namespace(org);
+    let act = Act::done("revoke_oauth_token", "token", &token.name).id(&token.id).namespace(org);
     Ok(audit::append(tx, now, actor, &act)?)
 }
 

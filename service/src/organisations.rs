@@ -230,7 +230,7 @@ impl App {
             teams::insert(tx, &team)?;
             teams::add_member(tx, &team.id, &owner, now)?;
             let act = Act::done("org_create", "organization", claim.name());
-            let act = act.id(id.as_str()).namespace(claim.name());
+            let act = act.id(&id).namespace(claim.name());
             Ok(audit::append(tx, now, &actor, &act)?)
         })
         .await
@@ -296,7 +296,7 @@ impl App {
             let metadata = serde_json::to_string(&settings).map_err(Error::internal)?;
             organisations::set_profile(tx, &id, email.as_deref(), Some(&metadata))?;
             let after = serde_json::json!({ "email": email, "settings": settings }).to_string();
-            let act = Act::done("org_change", "organization", &org.name).id(id.as_str());
+            let act = Act::done("org_change", "organization", &org.name).id(&id);
             let act = act.namespace(&org.name).change(None, Some(&after));
             Ok(audit::append(tx, now, &actor, &act)?)
         })
@@ -333,7 +333,7 @@ impl App {
             let ending = Ending { now, by: &actor.name, reason: "organization deleted" };
             endings::delete(tx, &org, admin.then_some(&by), &ending)?;
             let act = Act::done("org_delete", "organization", &org.name);
-            let act = act.id(id.as_str()).namespace(&org.name);
+            let act = act.id(&id).namespace(&org.name);
             Ok(audit::append(tx, now, &actor, &act)?)
         })
         .await
@@ -446,7 +446,7 @@ impl App {
                 return Err(Conflict::LastAdmin.into());
             }
             organisations::remove_member(tx, &id, &who.id)?;
-            let act = Act::done("org_remove_member", "user", &who.name).id(who.id.as_str());
+            let act = Act::done("org_remove_member", "user", &who.name).id(&who.id);
             Ok(audit::append(tx, now, &actor, &act.namespace(&org))?)
         })
         .await

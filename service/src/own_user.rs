@@ -248,7 +248,7 @@ fn describe(
     let shown = |email: Option<&str>| serde_json::json!({ "email": email }).to_string();
     let before = shown(user.email.as_deref());
     let after = shown(email.map(Email::as_str).or(user.email.as_deref()));
-    let act = Act::done("user_change", "user", &user.name).id(id.as_str());
+    let act = Act::done("user_change", "user", &user.name).id(id);
     let act = act.namespace(&user.name).change(Some(&before), Some(&after));
     Ok(audit::append(tx, now, actor, &act)?)
 }

@@ -305,7 +305,7 @@ impl Change<'_> {
         let (before, after) = (before.map(said), after.map(said));
         let namespace = self.repo.name.split('/').next().unwrap_or_default();
         let act = Act::done(act, "repository", &self.repo.name)
-            .id(self.repo.id.as_str())
+            .id(&self.repo.id)
             .namespace(namespace)
             .change(before.as_deref(), after.as_deref());
         Ok(audit::append(tx, now, actor, &act)?)

@@ -94,7 +94,7 @@ impl App {
         }
         // a token for one's own user says nothing of the account
         if !caller.caps.superuser {
-            return Err(Error::denied("administer", on.account.as_str()));
+            return Err(Error::denied("administer", on.account.text()));
         }
         let by = match self.resident(caller, on.account).await {
             // a superuser is an owner in each account that there is

@@ -164,7 +164,7 @@ impl App {
         self.db
             .write(move |tx| {
                 accounts::insert(tx, &Account::new(id, name.as_str(), now, None))?;
-                let act = Act::done("create_account", "account", name.as_str()).id(id.as_str());
+                let act = Act::done("create_account", "account", name.as_str()).id(&id);
                 Ok(audit::append(tx, now, &actor, &act)?)
             })
             .await?;
@@ -303,6 +303,6 @@ fn insert(
     let service = matches!(mint, Mint::Refresh).then_some(service);
     let token = NewToken { service, ..token };
     tokens::insert(tx, &token, kept)?;
-    let act = Act::done(act, "token", &token.name).id(token.id.as_str()).namespace(&namespace);
+    let act = Act::done(act, "token", &token.name).id(&token.id).namespace(&namespace);
     Ok(audit::append(tx, token.created_at, actor, &act)?)
 }

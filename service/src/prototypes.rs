@@ -113,7 +113,7 @@ impl App {
             let after = serde_json::json!({ "delegate": name, "role": role.as_str() });
             let after = after.to_string();
             let act = Act::done("create_prototype_permission", "prototype", &name)
-                .id(id.as_str())
+                .id(&id)
                 .namespace(&namespace)
                 .change(None, Some(&after));
             audit::append(tx, now, &actor, &act)?;
@@ -141,8 +141,9 @@ impl App {
                 return Err(Error::NotFound("prototype"));
             }
             let after = serde_json::json!({ "role": role.as_str() }).to_string();
-            let act = Act::done("modify_prototype_permission", "prototype", id.as_str())
-                .id(id.as_str())
+            let name = id.text();
+            let act = Act::done("modify_prototype_permission", "prototype", &name)
+                .id(&id)
                 .namespace(&namespace)
                 .change(None, Some(&after));
             audit::append(tx, now, &actor, &act)?;
@@ -168,8 +169,9 @@ impl App {
             if !prototypes::delete(tx, &org, &id)? {
                 return Err(Error::NotFound("prototype"));
             }
-            let act = Act::done("delete_prototype_permission", "prototype", id.as_str())
-                .id(id.as_str())
+            let name = id.text();
+            let act = Act::done("delete_prototype_permission", "prototype", &name)
+                .id(&id)
                 .namespace(&namespace);
             Ok(audit::append(tx, now, &actor, &act)?)
         })

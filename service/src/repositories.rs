@@ -380,7 +380,7 @@ fn append(
     let after = change.map(|(what, _, after)| said(what, after));
     let namespace = repo.name.split('/').next().unwrap_or_default();
     let act = Act::done(act, "repository", &repo.name)
-        .id(repo.id.as_str())
+        .id(&repo.id)
         .namespace(namespace)
         .change(before.as_deref(), after.as_deref());
     Ok(audit::append(tx, now, actor, &act)?)

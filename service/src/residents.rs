@@ -153,7 +153,7 @@ impl Resident {
     }
 
     fn denied(&self, action: &'static str) -> Error {
-        Error::denied(action, self.account.as_str())
+        Error::denied(action, self.account.text())
     }
 }
 
@@ -230,7 +230,7 @@ fn enter(
     let restricted = !superuser && role.is_some_and(|(_, restricted)| restricted);
     match Rank::of(role.map(|(role, _)| role), superuser) {
         rank if rank != Rank::None && !elsewhere => Ok(Resident { account, by, rank, restricted }),
-        _ => Err(Error::denied("enter", account.as_str())),
+        _ => Err(Error::denied("enter", account.text())),
     }
 }
 

@@ -307,7 +307,7 @@ impl App {
                 };
                 principals::insert(tx, &robot)?;
                 fresh.insert(tx, &robot, &actor, now)?;
-                let act = Act::done("create_robot", "robot", name).id(id.as_str());
+                let act = Act::done("create_robot", "robot", name).id(&id);
                 let note = given.then_some(r#"{"token":"given"}"#);
                 audit::append(tx, now, &actor, &act.namespace(&home.name).change(None, note))?;
                 robots::find(tx, &home.owner, name)?.ok_or(Error::NotFound("robot"))
@@ -338,7 +338,7 @@ impl App {
                 tokens::revoke_kind(tx, &robot.id, TokenKind::Robot, &ending)?;
                 fresh.insert(tx, &robot, &actor, now)?;
                 let act = Act::done("regenerate_robot_token", "robot", &name);
-                let act = act.id(robot.id.as_str()).namespace(&home.name);
+                let act = act.id(&robot.id).namespace(&home.name);
                 audit::append(tx, now, &actor, &act)?;
                 robots::find(tx, &home.owner, &name)?.ok_or(Error::NotFound("robot"))
             })
@@ -365,7 +365,7 @@ impl App {
             let ending = Ending { now, by: &actor.name, reason: "robot deleted" };
             endings::delete(tx, &robot, None, &ending)?;
             let act = Act::done("delete_robot", "robot", &name);
-            let act = act.id(robot.id.as_str()).namespace(&home.name);
+            let act = act.id(&robot.id).namespace(&home.name);
             Ok(audit::append(tx, now, &actor, &act)?)
         })
         .await
@@ -416,7 +416,7 @@ impl App {
         let (id, name) = (robot.face.id, robot.face.name.clone());
         self.db
             .write(move |tx| {
-                let act = Act::done(act, "robot", &name).id(id.as_str()).namespace(&home);
+                let act = Act::done(act, "robot", &name).id(&id).namespace(&home);
                 Ok(audit::append(tx, now, &actor, &act)?)
             })
             .await

@@ -79,12 +79,12 @@ impl App {
             let keys: Vec<_> = page
                 .items
                 .iter()
-                .map(|binding| labels::of_role_binding(binding.id.as_str()))
+                .map(|binding| labels::of_role_binding(&binding.id.text()))
                 .collect();
             let keys: Vec<_> = keys.iter().map(String::as_str).collect();
             let mut found = labels::of_many(q, &keys)?;
             page.try_map(|binding| {
-                let key = labels::of_role_binding(binding.id.as_str());
+                let key = labels::of_role_binding(&binding.id.text());
                 shown(binding, found.remove(&key).unwrap_or_default())
             })
         })
@@ -147,10 +147,10 @@ impl App {
                 modified_by: None,
             };
             role_bindings::insert(tx, &binding)?;
-            labels::set(tx, &labels::of_role_binding(id.as_str()), &new.labels)?;
+            labels::set(tx, &labels::of_role_binding(&id.text()), &new.labels)?;
             let after = said(&binding);
             let act = Act::done("give_account_role", "user", &fellow.user.name);
-            let act = act.id(new.user.as_str()).change(None, Some(&after));
+            let act = act.id(&new.user).change(None, Some(&after));
             audit::append(tx, now, &actor, &act)?;
             shown(binding, new.labels)
         })
@@ -184,12 +184,12 @@ impl App {
             let constraints = json(&change.constraints.unwrap_or(old.constraints))?;
             role_bindings::change(tx, &id, role, &constraints, now, &oneself)?;
             if let Some(given) = &change.labels {
-                labels::set(tx, &labels::of_role_binding(id.as_str()), given)?;
+                labels::set(tx, &labels::of_role_binding(&id.text()), given)?;
             }
             let before = said(&old.binding);
             let after = said(&RoleBinding { role, constraints, ..old.binding });
             let act = Act::done("change_account_role", "user", &fellow.user.name);
-            let act = act.id(fellow.user.id.as_str()).change(Some(&before), Some(&after));
+            let act = act.id(&fellow.user.id).change(Some(&before), Some(&after));
             Ok(audit::append(tx, now, &actor, &act)?)
         })
         .await
@@ -227,14 +227,14 @@ fn may_bind(by: &Resident, fellow: &Fellow, role: AccountRole) -> Result<(), Err
     if by.rank().manages(fellow.rank) && by.rank().manages(Rank::Role(role)) {
         Ok(())
     } else {
-        Err(Error::denied("give a role above one's own in", by.account().as_str()))
+        Err(Error::denied("give a role above one's own in", by.account().text()))
     }
 }
 
 fn find(q: &mut dyn Query, by: &Resident, id: &BindingId) -> Result<RoleBindingView, Error> {
     let binding = role_bindings::find(q, &by.account(), id)?;
     let binding = binding.ok_or(Error::NotFound("role binding"))?;
-    let labels = labels::of(q, &labels::of_role_binding(id.as_str()))?;
+    let labels = labels::of(q, &labels::of_role_binding(&id.text()))?;
     shown(binding, labels)
 }
 

@@ -59,11 +59,11 @@ impl App {
             Authority::Role { .. } | Authority::Superuser => lent,
         };
         if !may {
-            return Err(Error::denied("have a new secret of the token", token.id.as_str()));
+            return Err(Error::denied("have a new secret of the token", token.id.text()));
         }
         if token.principal == caller.principal.id && !gives(caller, token) {
             let problem = "have, with this token, a new secret of the token";
-            return Err(Error::denied(problem, token.id.as_str()));
+            return Err(Error::denied(problem, token.id.text()));
         }
         Ok(RotationPermit(permit))
     }
@@ -110,7 +110,7 @@ impl App {
                 token_list::changed(tx, &token.id, by)?;
                 let after = json!({ "old_until": now.plus(grace).0 }).to_string();
                 let act = Act::done("rotate_token", "token", &token.name)
-                    .id(token.id.as_str())
+                    .id(&token.id)
                     .namespace(&token.principal_name)
                     .change(None, Some(&after));
                 audit::append(tx, now, &actor, &act)?;
@@ -142,7 +142,7 @@ impl App {
                     let by = Change { now, by: actor.id.as_ref() };
                     token_list::changed(tx, &token.id, by)?;
                     let act = Act::done("cut_token", "token", &token.name)
-                        .id(token.id.as_str())
+                        .id(&token.id)
                         .namespace(&token.principal_name);
                     audit::append(tx, now, &actor, &act)?;
                 }
@@ -180,5 +180,5 @@ fn ends_before(tx: &mut Tx<'_>, by: &Caller, token: &Listed) -> Result<(), Error
     let end = tokens::life(tx, &with)?.ok_or(Error::Unauthenticated)?.expires_at;
     let longer = end.is_some_and(|end| token.expires_at.is_none_or(|own| own > end));
     let problem = "have, with a token that ends before, a new secret of the token";
-    if longer { Err(Error::denied(problem, token.id.as_str())) } else { Ok(()) }
+    if longer { Err(Error::denied(problem, token.id.text())) } else { Ok(()) }
 }

@@ -103,8 +103,8 @@ impl App {
         self.db
             .write(move |tx| {
                 sessions::insert(tx, &lookup, &session)?;
-                let (id, name) = (session.id.to_string(), actor.name.clone());
-                let act = Act::done("sign_in", "session", &name).id(&id);
+                let name = actor.name.clone();
+                let act = Act::done("sign_in", "session", &name).id(&session.id);
                 Ok(audit::append(tx, now, &actor, &act)?)
             })
             .await?;

@@ -70,7 +70,6 @@ fn append(
     act: &'static str,
     repo: &Repository,
 ) -> Result<(), Error> {
-    let id = repo.id.to_string();
-    let act = Act::done(act, "repository", &repo.name).id(&id).namespace(&actor.name);
+    let act = Act::done(act, "repository", &repo.name).id(&repo.id).namespace(&actor.name);
     Ok(audit::append(tx, now, actor, &act)?)
 }

@@ -253,7 +253,7 @@ impl App {
             let ending = Ending { now, by: &actor.name, reason: "user deleted" };
             endings::delete(tx, &user, None, &ending)?;
             let act = Act::done("user_delete", "user", &name);
-            let act = act.id(user.id.as_str()).namespace(&name);
+            let act = act.id(&user.id).namespace(&name);
             Ok(audit::append(tx, now, &actor, &act)?)
         })
         .await
@@ -301,7 +301,7 @@ impl App {
             };
             let (before, after) = (shown(&org), shown(&new));
             let act = Act::done("org_change_name", "organization", &org.name)
-                .id(org.id.as_str())
+                .id(&org.id)
                 .namespace(&new.name)
                 .change(Some(&before), Some(&after));
             audit::append(tx, now, &actor, &act)?;
@@ -366,7 +366,7 @@ impl Note<'_> {
 
     fn append(&self, tx: &mut Tx<'_>, act: &'static str, after: Option<&str>) -> Result<(), Error> {
         let act = Act::done(act, "user", &self.user.name)
-            .id(self.user.id.as_str())
+            .id(&self.user.id)
             .namespace(&self.user.name)
             .change(None, after);
         Ok(audit::append(tx, self.now, self.actor, &act)?)

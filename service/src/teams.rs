@@ -140,7 +140,7 @@ impl App {
             let after = team_json(team.role, &team.description);
             for act in acts {
                 let act = Act::done(act, "team", &team.name)
-                    .id(team.id.as_str())
+                    .id(&team.id)
                     .namespace(&namespace)
                     .change(before.as_deref(), Some(&after));
                 audit::append(tx, now, &actor, &act)?;
@@ -174,7 +174,7 @@ impl App {
             teams::delete(tx, &team.id)?;
             let before = team_json(team.role, &team.description);
             let act = Act::done("org_delete_team", "team", &name)
-                .id(team.id.as_str())
+                .id(&team.id)
                 .namespace(&namespace)
                 .change(Some(&before), None);
             Ok(audit::append(tx, now, &actor, &act)?)
@@ -259,7 +259,7 @@ impl App {
             };
             let after = member_json(&team.name, &who.name);
             let act = Act::done(act, "team", &team.name)
-                .id(team.id.as_str())
+                .id(&team.id)
                 .namespace(&namespace)
                 .change(None, Some(&after));
             audit::append(tx, now, &actor, &act)?;
@@ -300,7 +300,7 @@ impl App {
             };
             let before = member_json(&team.name, &who.name);
             let act = Act::done(act, "team", &team.name)
-                .id(team.id.as_str())
+                .id(&team.id)
                 .namespace(&namespace)
                 .change(Some(&before), None);
             Ok(audit::append(tx, now, &actor, &act)?)

@@ -134,7 +134,7 @@ pub fn token_tag(token: &Listed) -> String {
         .map(|secret| (secret.created_at.0, secret.valid_until.map(|at| at.0)))
         .collect();
     tag(&json!([
-        token.id.as_str(),
+        &*token.id.text(),
         token.name,
         labels,
         token.expires_at.map(|at| at.0),
@@ -243,7 +243,7 @@ impl App {
             (token, Reach::Change(authority)) => {
                 Ok(TokenPermit { token, by: caller.clone(), authority })
             }
-            (token, _) => Err(Error::denied("change the token", token.id.as_str())),
+            (token, _) => Err(Error::denied("change the token", token.id.text())),
         }
     }
 

@@ -117,7 +117,7 @@ impl ReadyUser {
         }
         let after = serde_json::json!({ "email": user.email, "superuser": self.superuser });
         let after = after.to_string();
-        let act = Act::done("user_create", "user", &user.name).id(user.id.as_str());
+        let act = Act::done("user_create", "user", &user.name).id(&user.id);
         let act = act.namespace(&user.name).change(None, Some(&after));
         audit::append(tx, now, actor, &act)?;
         Ok(user)
@@ -361,6 +361,6 @@ pub(crate) fn give_password(
     let ending = Ending { now, by: &actor.name, reason: "password changed" };
     users::set_password(tx, &user.id, hash, &ending)?;
     let act = Act::done("user_change_password", "user", &user.name);
-    let act = act.id(user.id.as_str()).namespace(&user.name);
+    let act = act.id(&user.id).namespace(&user.name);
     Ok(audit::append(tx, now, actor, &act)?)
 }

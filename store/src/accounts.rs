@@ -155,6 +155,6 @@ pub fn is_used(q: &mut dyn Query, id: &AccountId) -> Result<bool, StoreError> {
 /// # Errors
 /// For trouble with the database.
 pub fn remove(tx: &mut Tx<'_>, id: &AccountId) -> Result<(), StoreError> {
-    labels::remove(tx, id.as_str())?;
+    labels::remove(tx, &id.text())?;
     tx.execute(&REMOVE, &[id.into()]).map(drop)
 }

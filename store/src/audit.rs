@@ -79,8 +79,8 @@ pub struct Act<'a> {
     pub act: &'static str,
     /// The kind of the object, such as `token`.
     pub object_kind: &'static str,
-    /// The object's id.
-    pub object_id: Option<&'a str>,
+    /// The object's id; NULL when it has none.
+    pub object_id: Param<'a>,
     /// The object's name.
     pub object_name: &'a str,
     /// The namespace in whose log it shows.
@@ -101,7 +101,7 @@ impl<'a> Act<'a> {
         Self {
             act,
             object_kind,
-            object_id: None,
+            object_id: Param::Text(None),
             object_name,
             namespace: None,
             before: None,
@@ -113,8 +113,8 @@ impl<'a> Act<'a> {
 
     /// The same, with the object's id.
     #[must_use]
-    pub const fn id(self, id: &'a str) -> Self {
-        Self { object_id: Some(id), ..self }
+    pub fn id(self, id: impl Into<Param<'a>>) -> Self {
+        Self { object_id: id.into(), ..self }
     }
 
     /// The same, in the log of a namespace.
@@ -183,7 +183,7 @@ pub fn append(
         actor.door.into(),
         act.act.into(),
         act.object_kind.into(),
-        act.object_id.into(),
+        act.object_id,
         act.object_name.into(),
         act.namespace.into(),
         act.before.into(),
@@ -212,6 +212,7 @@ fn chained(previous: &[u8], values: &[Param<'_>]) -> Vec<u8> {
         match value {
             Param::Int(Some(n)) => add(b'i', &n.to_be_bytes()),
             Param::Text(Some(text)) => add(b't', text.as_bytes()),
+            Param::Id(id) => add(b't', id.as_bytes()),
             Param::Blob(Some(bytes)) => add(b'b', bytes),
             Param::Int(None) | Param::Text(None) | Param::Blob(None) => add(b'n', &[]),
         }

@@ -85,8 +85,8 @@ pub fn delete(
         names::bury(tx, &principal.name, NameOf::Namespace, former_owner, now)?;
         names::hand_on(tx, id, former_owner)?;
     }
-    labels::remove(tx, id.as_str())?;
-    labels::remove(tx, &labels::of_credential(id.as_str()))?;
+    labels::remove(tx, &id.text())?;
+    labels::remove(tx, &labels::of_credential(&id.text()))?;
     role_bindings::remove_labels(tx, id)?;
     tx.touch(Touched::Principal(*id));
     tx.execute(&DELETE, &[id.into()]).map(drop)

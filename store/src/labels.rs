@@ -43,7 +43,7 @@ pub fn of(q: &mut dyn Query, object: &str) -> Result<Vec<Label>, StoreError> {
 /// For trouble with the database.
 pub fn of_many(
     q: &mut dyn Query,
-    objects: &[&str],
+    objects: &[impl AsRef<str>],
 ) -> Result<HashMap<String, Vec<Label>>, StoreError> {
     let mut found: HashMap<String, Vec<Label>> = HashMap::new();
     if objects.is_empty() {
@@ -55,7 +55,7 @@ pub fn of_many(
          ORDER BY object_id, position",
         numbers.join(", ")
     );
-    let values: Vec<Param<'_>> = objects.iter().map(|object| (*object).into()).collect();
+    let values: Vec<Param<'_>> = objects.iter().map(|object| object.as_ref().into()).collect();
     for row in q.once(&Composed::new(sql), &values)? {
         found.entry(row.text(0)?.to_owned()).or_default().push(label(&row, 1)?);
     }

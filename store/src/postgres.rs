@@ -155,7 +155,7 @@ impl PostgresConnection {
         let typed = |param| {
             let ty = match param {
                 &Param::Int(_) => Type::INT8,
-                Param::Text(_) => Type::TEXT,
+                Param::Text(_) | Param::Id(_) => Type::TEXT,
                 Param::Blob(_) => Type::BYTEA,
             };
             (param as &(dyn ToSql + Sync), ty)
@@ -201,6 +201,7 @@ impl ToSql for Param<'_> {
         match self {
             Self::Int(Some(value)) => value.to_sql(ty, out),
             Self::Text(Some(text)) => text.to_sql(ty, out),
+            Self::Id(id) => id.as_str().to_sql(ty, out),
             Self::Blob(Some(bytes)) => bytes.to_sql(ty, out),
             Self::Int(None) | Self::Text(None) | Self::Blob(None) => Ok(IsNull::Yes),
         }

@@ -143,6 +143,7 @@ impl ToSql for Param<'_> {
         Ok(ToSqlOutput::Borrowed(match self {
             Self::Int(Some(value)) => ValueRef::Integer(*value),
             Self::Text(Some(text)) => ValueRef::Text(text.as_bytes()),
+            Self::Id(id) => ValueRef::Text(id.as_bytes()),
             Self::Blob(Some(bytes)) => ValueRef::Blob(bytes),
             Self::Int(None) | Self::Text(None) | Self::Blob(None) => ValueRef::Null,
         }))

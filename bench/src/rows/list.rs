@@ -116,7 +116,8 @@ fn fill(folder: &Path, account: &AccountId, sizes: Sizes) -> Outcome<()> {
                 let name = format!("ci-runner-{:06}", drawn.below(1_000_000));
                 let at = inside::START.plus_ms(i64::try_from(number)?).0;
                 let token_id = TokenId::random(&drawn);
-                let row = params![token_id.as_str(), account.as_str(), id.as_str(), user, name, at];
+                let [id, of, account] = [token_id.text(), id.text(), account.text()];
+                let row = params![id.as_str(), account.as_str(), of.as_str(), user, name, at];
                 token.execute(row)?;
             }
         }
@@ -181,7 +182,7 @@ async fn far(
     let resident = app.resident(&caller, account).await?;
     let fellow = app.fellow(&resident, user).await?;
     let query = format!("limit={LIMIT}&skip={}", depth - LIMIT);
-    let list = app.listing(&SHAPE, user.as_str(), &query).map_err(|bad| format!("{bad:?}"))?;
+    let list = app.listing(&SHAPE, user.text(), &query).map_err(|bad| format!("{bad:?}"))?;
     let page = app.api_tokens(&resident, &fellow, list).await?;
     page.next.ok_or_else(|| "the list is too short".into())
 }
@@ -290,7 +291,7 @@ impl Question {
         let mut times = 0.0;
         while started.elapsed() < span {
             let mut statement = store.prepare(&sql)?;
-            let mut rows = statement.query(params![user.as_str(), inside::START.0])?;
+            let mut rows = statement.query(params![user.text().as_str(), inside::START.0])?;
             while let Some(row) = rows.next()? {
                 std::hint::black_box(row.get::<_, String>(1)?);
             }

@@ -167,7 +167,7 @@ async fn change(State(door): Here, mut call: Call) -> Result<Reply, Problem> {
         return Err(Problem::precondition());
     }
     let Asked { id, name, labels } = Asked::read(call.fields().await?)?;
-    if id.is_some_and(|id| id != old.account.id.as_str()) {
+    if id.is_some_and(|id| id != *old.account.id.text()) {
         return Err(Error::from(Conflict::Fixed("id")).into());
     }
     let change = AccountChange { name, labels };

@@ -158,8 +158,8 @@ async fn change(State(door): Here, mut call: Call) -> Result<Reply, Problem> {
     let id = fields.id("id")?;
     fields.end()?;
     let said = [
-        ("id", id.as_deref(), user.as_str()),
-        ("name", asked.name.as_deref(), user.as_str()),
+        ("id", id.as_deref(), &*user.text()),
+        ("name", asked.name.as_deref(), &user.text()),
         ("keyType", asked.key_type, PASSWORD),
     ];
     if let Some((field, ..)) = said.iter().find(|(_, given, is)| given.is_some_and(|g| g != *is)) {

@@ -173,7 +173,7 @@ async fn give(State(door): Here, mut call: Call) -> Result<Reply, Problem> {
     let account = fields.required("accountID", asked.account)?;
     let role = fields.required("role", asked.role)?;
     fields.end()?;
-    if account != resident.account().as_str() {
+    if *account != *resident.account().text() {
         return Err(Problem::conflict("accountID", "is not the account of the path"));
     }
     let given = asked.user.filter(|id| id != NIL);
@@ -218,9 +218,9 @@ async fn change(State(door): Here, mut call: Call) -> Result<Reply, Problem> {
     fields.end()?;
     let binding = &old.binding;
     let said = [
-        ("id", id.as_deref(), binding.id.as_str()),
-        ("accountID", asked.account.as_deref(), binding.account.as_str()),
-        ("userID", asked.user.as_deref(), binding.user.as_str()),
+        ("id", id.as_deref(), &*binding.id.text()),
+        ("accountID", asked.account.as_deref(), &binding.account.text()),
+        ("userID", asked.user.as_deref(), &binding.user.text()),
         ("groupID", asked.group.as_deref(), NIL),
         ("principalType", principal, USER),
     ];

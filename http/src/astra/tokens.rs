@@ -77,10 +77,10 @@ struct Shown<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     version: &'static str,
-    id: &'a str,
+    id: String,
     name: &'a str,
     #[serde(rename = "userID")]
-    owner: &'a str,
+    owner: String,
     /// Only where it was made a moment ago.
     #[serde(rename = "token", skip_serializing_if = "Option::is_none")]
     secret: Option<&'a str>,
@@ -93,9 +93,9 @@ impl<'a> Shown<'a> {
         Self {
             kind: KIND.one,
             version: KIND.version,
-            id: token.id.as_str(),
+            id: token.id.to_string(),
             name: &token.name,
-            owner: token.owner.as_str(),
+            owner: token.owner.to_string(),
             secret: None,
             metadata: Metadata::new(
                 &view.labels,
@@ -124,7 +124,7 @@ async fn whose(door: &Astra, call: &Call) -> Result<(Resident, Fellow), Problem>
 /// `GET …/tokens`.
 async fn show_all(State(door): Here, call: Call) -> Result<Reply, Problem> {
     let (resident, of) = whose(&door, &call).await?;
-    let list = call.listing(&door, &SHAPE, of.user.id.as_str())?;
+    let list = call.listing(&door, &SHAPE, of.user.id.text())?;
     let media = call.media(&KIND)?;
     let columns = list.asked.include.clone();
     let page = door.app.api_tokens(&resident, &of, list).await?;
@@ -230,9 +230,9 @@ fn read_change(fields: Fields, old: &ApiTokenView) -> Result<ApiTokenChange, Pro
     let Asked { id, owner, name, labels } = Asked::read(fields)?;
     let change = ApiTokenChange { name: named(name)?, labels };
     for (field, given, there) in
-        [("id", id, old.token.id.as_str()), ("userID", owner, old.token.owner.as_str())]
+        [("id", id, old.token.id.text()), ("userID", owner, old.token.owner.text())]
     {
-        if given.is_some_and(|given| given != there) {
+        if given.is_some_and(|given| *given != *there) {
             return Err(Error::from(Conflict::Fixed(field)).into());
         }
     }

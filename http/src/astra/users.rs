@@ -167,7 +167,7 @@ async fn make(State(door): Here, mut call: Call) -> Result<Reply, Problem> {
 async fn change(State(door): Here, mut call: Call) -> Result<Reply, Problem> {
     let resident = call.resident(&door).await?;
     resident.must_see()?;
-    if call.after("users") != resident.by().principal.id.as_str() {
+    if *call.after("users") != *resident.by().principal.id.text() {
         resident.must_be_admin()?;
     }
     let fellow = call.user_to_change(&door, &resident).await?;
@@ -190,7 +190,7 @@ async fn change(State(door): Here, mut call: Call) -> Result<Reply, Problem> {
     if state == Some("pending") {
         return Err(Problem::field("state", "a local user is active or suspended"));
     }
-    if id.is_some_and(|id| id != old.user.id.as_str()) {
+    if id.is_some_and(|id| id != *old.user.id.text()) {
         return Err(Error::from(Conflict::Fixed("id")).into());
     }
     let email = asked.email.as_ref().map(Email::as_str);

@@ -139,7 +139,7 @@ pub(super) fn allowed(caller: Option<&Caller>) -> Result<Response, Words> {
             };
             let (token, scopes) = match &caller.credential {
                 Credential::Token { id, scopes, .. } => {
-                    let id = HeaderValue::from_bytes(id.as_bytes());
+                    let id = HeaderValue::from_bytes(id.text().as_bytes());
                     (id.map_err(|_| Words::INTERNAL)?, words(scopes)?)
                 }
                 Credential::Session { .. } | Credential::Password => (EMPTY, EMPTY),

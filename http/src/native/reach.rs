@@ -116,7 +116,7 @@ async fn token(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let id = tokens::id(&name)?;
-    reached(&call, Subject::Token(id.as_str()), query.as_deref()).await
+    reached(&call, Subject::Token(&id.text()), query.as_deref()).await
 }
 
 async fn reached(

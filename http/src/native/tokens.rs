@@ -10,7 +10,7 @@ use claviger_domain::{
     Error, UnixMillis,
     account::Label,
     collection::{Field, Instant, Parameter, QueryError, nothing},
-    id::{ApplicationId, PrincipalId, TokenId},
+    id::TokenId,
     lifetime::Asked,
     token::TokenState,
 };
@@ -109,18 +109,18 @@ pub(super) fn shown(token: &Listed, now: UnixMillis) -> Value {
         })
     });
     json!({
-        "id": token.id.as_str(),
+        "id": token.id.to_string(),
         "kind": token.kind.as_str(),
         "name": token.name,
         "state": state,
-        "principal": { "id": token.principal.as_str(), "name": token.principal_name },
-        "account": token.account.as_str(),
-        "application": token.application.as_ref().map(ApplicationId::as_str),
+        "principal": { "id": token.principal.to_string(), "name": token.principal_name },
+        "account": token.account.to_string(),
+        "application": token.application.as_ref().map(ToString::to_string),
         "service": token.service,
         "scopes": token.scopes.iter().map(scope).collect::<Vec<_>>(),
         "created": instant(token.created_at),
         "createdBy": {
-            "id": token.created_by_id.as_ref().map(PrincipalId::as_str),
+            "id": token.created_by_id.as_ref().map(ToString::to_string),
             "name": token.created_by,
         },
         "expires": at(token.expires_at),
@@ -131,8 +131,8 @@ pub(super) fn shown(token: &Listed, now: UnixMillis) -> Value {
         "revoked": at(token.revoked_at),
         "revokedBy": token.revoked_by,
         "revokeReason": token.revoke_reason,
-        "parent": token.parent.as_ref().map(TokenId::as_str),
-        "mintedBy": token.minted_by.as_ref().map(TokenId::as_str),
+        "parent": token.parent.as_ref().map(ToString::to_string),
+        "mintedBy": token.minted_by.as_ref().map(ToString::to_string),
         "labels": labels.collect::<Vec<_>>(),
         "secrets": secrets.collect::<Vec<_>>(),
     })

@@ -125,7 +125,7 @@ fn not_found() -> Refusal {
 fn node(call: &Call<'_>, shown: Shown) -> Node {
     let Shown { authorization, secret } = shown;
     let (life_s, left_s) = lives(&authorization, call.door.app.now());
-    let id = authorization.id.as_str().replace('-', "");
+    let id = authorization.id.text().replace('-', "");
     let links = links::of_authorization(&call.door.base, &id);
     let mut fields = vec![
         ("token", secret.map(|secret| secret.expose().to_owned()).into()),

@@ -18,7 +18,7 @@ use super::{
 /// The id of the caller as this door shows it: 24 hexadecimal digits, as clients know them. Nothing
 /// is looked up by it.
 pub(super) fn id(caller: &Caller) -> String {
-    caller.principal.id.as_str().chars().filter(|c| *c != '-').take(24).collect()
+    caller.principal.id.text().chars().filter(|c| *c != '-').take(24).collect()
 }
 
 /// `GET /api`.

@@ -93,7 +93,7 @@ async fn list(call: Call) -> Result<Response, QuayError> {
 /// `GET /api/v1/user/authorizations/{uuid}`.
 async fn get(call: Call, Path(uuid): Path<String>) -> Result<Response, QuayError> {
     let found = call.app.authorizations(call.user_admin()?).await?;
-    let one = found.into_iter().find(|one| one.id.as_str() == uuid);
+    let one = found.into_iter().find(|one| *one.id.text() == *uuid);
     let one = one.ok_or_else(QuayError::not_found)?;
     let style = call.avatars();
     Ok(Json(Granted::new(style, one)).into_response())

@@ -32,7 +32,7 @@ struct Root(hkdf::Prk);
 
 impl Root {
     fn new(key: &MasterKey, installation: &InstallationId) -> Self {
-        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, installation.as_str().as_bytes());
+        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, installation.text().as_bytes());
         Self(salt.extract(key.bytes()))
     }
 

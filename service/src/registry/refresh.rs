@@ -101,9 +101,8 @@ impl App {
                 let wish = Wish::usual(end).within(end);
                 let token = lifetimes::limited(tx, token, wish, Beyond::Shorten)?;
                 tokens::insert(tx, &token, &kept)?;
-                let id = token.id.to_string();
                 let act = Act::done("create_refresh_token", "token", &token.name)
-                    .id(&id)
+                    .id(&token.id)
                     .namespace(&token.principal_name);
                 Ok(audit::append(tx, now, &actor, &act)?)
             })

@@ -113,7 +113,7 @@ impl Reachable {
             let org = |row: Passed| (row.kind == PrincipalKind::Org).then_some(row.id);
             return Ok(Batch::of(read, PASSED_OVER, |row| row.id.to_string(), org));
         }
-        let behind = self.organisations.iter().filter(|id| id.as_str() > after);
+        let behind = self.organisations.iter().filter(|id| *id.text() > *after);
         let few = behind.take(usize::try_from(at_once).unwrap_or(usize::MAX));
         Ok(Batch::of(few.copied().collect(), at_once, PrincipalId::to_string, Some))
     }

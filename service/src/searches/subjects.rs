@@ -101,7 +101,7 @@ impl Source {
         let passed = |passed: &Passed| passed.id.to_string();
         Ok(match self {
             Self::These(ids) => {
-                let behind = ids.iter().filter(|id| id.as_str() > after);
+                let behind = ids.iter().filter(|id| *id.text() > *after);
                 let few = behind.take(usize::try_from(at_once).unwrap_or(usize::MAX));
                 Batch::of(few.copied().collect(), at_once, PrincipalId::to_string, Some)
             }
@@ -152,7 +152,7 @@ impl<R> Filling<R> {
             snapshot,
             after,
             |_, after, at_once| {
-                let behind = teams.iter().filter(|id| id.as_str() > after);
+                let behind = teams.iter().filter(|id| *id.text() > *after);
                 let few = behind.take(usize::try_from(at_once).unwrap_or(usize::MAX));
                 Ok(Batch::of(few.copied().collect(), at_once, TeamId::to_string, Some))
             },
@@ -234,7 +234,7 @@ impl<R> Filling<R> {
                 if !is_over(&passed, snapshot)
                     && let Some(token) = snapshot.token(&passed.id)?
                 {
-                    let subject = Subject::Token(passed.id.as_str());
+                    let subject = Subject::Token(&passed.id.text());
                     let facts = Some(std::sync::Arc::clone(&facts));
                     let person = snapshot.person(facts, Some(token), subject)?;
                     self.found.extend(judge(snapshot, &person)?);

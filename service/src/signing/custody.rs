@@ -108,7 +108,7 @@ impl Fresh {
         now: UnixMillis,
     ) -> Result<Self, Error> {
         let seal = |purpose, minted: &Minted| sealed(purpose, minted, ring, chance, now);
-        let open = |key: &SigningKey| ring.open(key.key_generation, key.id.as_str(), &key.sealed);
+        let open = |key: &SigningKey| ring.open(key.key_generation, &key.id.text(), &key.sealed);
         match (renewal, held.authority(), held.leaf()) {
             (Renewal::Certificate, Some(authority), Some(leaf)) => {
                 let minted = certify_leaf(&open(leaf)?, &open(authority)?, chance, now)?;
@@ -169,7 +169,7 @@ fn sealed(
     now: UnixMillis,
 ) -> Result<SigningKey, Error> {
     let id = SigningKeyId::random(chance);
-    let sealed = ring.seal(id.as_str(), &minted.pkcs8, chance)?;
+    let sealed = ring.seal(&id.text(), &minted.pkcs8, chance)?;
     Ok(SigningKey {
         id,
         purpose,
@@ -189,8 +189,8 @@ fn sealed(
 /// For trouble with the database, and when a key cannot be opened.
 pub fn reseal(tx: &mut Tx<'_>, ring: &KeyRing, chance: &dyn Chance) -> Result<(), Error> {
     for key in signing_keys::list(tx)? {
-        let secret = ring.open(key.key_generation, key.id.as_str(), &key.sealed)?;
-        let sealed = ring.seal(key.id.as_str(), &secret, chance)?;
+        let secret = ring.open(key.key_generation, &key.id.text(), &key.sealed)?;
+        let sealed = ring.seal(&key.id.text(), &secret, chance)?;
         signing_keys::reseal(tx, &key.id, &sealed.bytes, sealed.generation)?;
     }
     Ok(())
@@ -256,7 +256,7 @@ impl App {
                 if before != held {
                     return Ok(Renewed { held: before, done: false });
                 }
-                let id = fresh.put(tx, now, gone_before)?.to_string();
+                let id = fresh.put(tx, now, gone_before)?;
                 let act = Act::done(renewal.act(), "signing_key", "registry").id(&id);
                 audit::append(tx, now, &actor, &act)?;
                 Ok(Renewed { held: Held::read(tx)?, done: true })
@@ -272,7 +272,7 @@ impl App {
 
     fn sign_with(&self, held: &Held) -> Result<(), Error> {
         let newest = held.leaf().ok_or_else(|| Error::internal("there is no signing key"))?;
-        let secret = self.keys.open(newest.key_generation, newest.id.as_str(), &newest.sealed)?;
+        let secret = self.keys.open(newest.key_generation, &newest.id.text(), &newest.sealed)?;
         let leaf = Leaf::new(&secret, &newest.certificate)?;
         let gone_before = self.now().plus_ms(-self.published_ms());
         let published = held

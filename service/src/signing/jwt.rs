@@ -42,7 +42,7 @@ impl Claims<'_> {
             (br#"{"iss":"#.as_slice(), *iss),
             (br#","sub":"#, sub),
             (br#","aud":"#, aud),
-            (br#","jti":"#, jti.as_str()),
+            (br#","jti":"#, &jti.text()),
         ] {
             json.extend_from_slice(key);
             string(&mut json, text)?;

@@ -62,7 +62,7 @@ impl App {
                 let after = token_list::find(tx, &id)?.ok_or(Error::NotFound(TOKEN))?;
                 let (old, new) = (shown(&before).to_string(), shown(&after).to_string());
                 let act = Act::done("change_token", "token", &after.name)
-                    .id(id.as_str())
+                    .id(&id)
                     .namespace(&after.principal_name)
                     .change(Some(&old), Some(&new));
                 audit::append(tx, now, &actor, &act)?;
@@ -119,7 +119,7 @@ fn apply(
     }
     if let Some(labels) = &change.labels {
         Label::check_all(labels).map_err(|problem| Error::invalid("labels", problem))?;
-        labels::set(tx, token.id.as_str(), labels)?;
+        labels::set(tx, &token.id.text(), labels)?;
     }
     let end = match change.expires {
         Asked::Nothing => token.expires_at,

@@ -190,9 +190,8 @@ fn end_all(
     for id in descent {
         let Some(one) = token_list::find(tx, &id)? else { continue };
         token_list::revoke(tx, &id, &ending)?;
-        let act = Act::done("revoke_token", "token", &one.name)
-            .id(id.as_str())
-            .namespace(&one.principal_name);
+        let act =
+            Act::done("revoke_token", "token", &one.name).id(&id).namespace(&one.principal_name);
         audit::append(tx, now, actor, &Act { reason: Some(reason), ..act })?;
         ended.push(token_list::find(tx, &id)?.unwrap_or(one));
     }

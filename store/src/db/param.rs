@@ -1,6 +1,9 @@
 //! What goes into a statement.
 
-use claviger_domain::{UnixMillis, id};
+use claviger_domain::{
+    UnixMillis,
+    id::{self, IdText},
+};
 
 /// A value that goes into a statement; `None` is NULL.
 #[derive(Clone, Copy, Debug)]
@@ -9,6 +12,8 @@ pub enum Param<'a> {
     Int(Option<i64>),
     /// Text.
     Text(Option<&'a str>),
+    /// An id, as text.
+    Id(IdText),
     /// Bytes.
     Blob(Option<&'a [u8]>),
 }
@@ -71,14 +76,14 @@ impl<'a, const N: usize> From<&'a [u8; N]> for Param<'a> {
 
 macro_rules! id_params {
     ($($name:ident),+ $(,)?) => {$(
-        impl<'a> From<&'a id::$name> for Param<'a> {
-            fn from(value: &'a id::$name) -> Self {
-                Self::Text(Some(value.as_str()))
+        impl From<&id::$name> for Param<'_> {
+            fn from(value: &id::$name) -> Self {
+                Self::Id(value.text())
             }
         }
-        impl<'a> From<Option<&'a id::$name>> for Param<'a> {
-            fn from(value: Option<&'a id::$name>) -> Self {
-                Self::Text(value.map(id::$name::as_str))
+        impl From<Option<&id::$name>> for Param<'_> {
+            fn from(value: Option<&id::$name>) -> Self {
+                value.map_or(Self::Text(None), Self::from)
             }
         }
     )+};

@@ -14,9 +14,9 @@ use super::{
 use crate::still::{Take, overtaken};
 
 fn role(tx: &mut Tx<'_>, who: PrincipalId) -> Result<(), Error> {
-    let binding = who.as_str().parse().expect("the first one has his id");
+    let binding = &who.text().parse().expect("the first one has his id");
     let (role, now) = (AccountRole::Member, UnixMillis(1));
-    Ok(role_bindings::change(tx, &binding, role, r#"["*"]"#, now, &who)?)
+    Ok(role_bindings::change(tx, binding, role, r#"["*"]"#, now, &who)?)
 }
 
 fn token(tx: &mut Tx<'_>, who: PrincipalId) -> Result<(), Error> {

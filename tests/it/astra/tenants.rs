@@ -107,7 +107,7 @@ claviger_tests::both! {
             if made.status.is_success() {
                 let new = id(&made);
                 for (rank, role) in AccountRole::ALL.iter().enumerate().rev() {
-                    let given = by.visitor.post(&format!("{core}/roleBindings"), a_role(home.as_str(), &new, role.as_str())).await;
+                    let given = by.visitor.post(&format!("{core}/roleBindings"), a_role(&home.text(), &new, role.as_str())).await;
                     if rank > by.rank {
                         assert_eq!(problem(&given), 11, "{} gives {role}", by.what);
                     } else {
@@ -145,12 +145,12 @@ claviger_tests::both! {
             ("credentials", a_password(stranger, "battery-staple")),
         ];
         for by in here.iter().chain(&there) {
-            for at in [home.as_str(), other.as_str(), nobody] {
+            for at in [&home.text(), &other.text(), nobody] {
                 for (list, body) in &bodies {
                     let path = |id: &str| format!("/accounts/{at}/core/v1/{list}/{id}");
                     let (mut foreign, mut absent) = (Vec::new(), Vec::new());
                     // somebody of the account that the path does not name
-                    let foreigner = if at == other.as_str() { here[0].id.as_str() } else { stranger };
+                    let foreigner = if *at == *other.text() { here[0].id.as_str() } else { stranger };
                     for (id, answers) in [(foreigner, &mut foreign), (nobody, &mut absent)] {
                         for answer in [
                             by.visitor.get(&path(id)).await,
@@ -170,10 +170,10 @@ claviger_tests::both! {
         let owner = &here[3].visitor;
         let core = format!("/accounts/{home}/core/v1");
         for id in [stranger, nobody] {
-            assert_eq!(problem(&owner.post(&format!("{core}/roleBindings"), a_role(home.as_str(), id, "viewer")).await), 9);
+            assert_eq!(problem(&owner.post(&format!("{core}/roleBindings"), a_role(&home.text(), id, "viewer")).await), 9);
             assert_eq!(problem(&owner.post(&format!("{core}/credentials"), a_password(id, "battery-staple")).await), 9);
         }
-        let given = owner.post(&format!("{core}/roleBindings"), a_role(other.as_str(), stranger, "viewer")).await;
+        let given = owner.post(&format!("{core}/roleBindings"), a_role(&other.text(), stranger, "viewer")).await;
         assert_eq!(problem(&given), 10);
         // nothing has happened there
         for somebody in &there {
@@ -192,7 +192,7 @@ claviger_tests::both! {
         user(&app, "zed", Some(other)).await;
         for (name, expected) in [("ann", vec![home]), ("zed", vec![other]), ("admin", vec![home, other])] {
             let seen = bearer(&app, name).await.get("/accounts?include=id").await.json();
-            let ids: Vec<_> = expected.iter().map(|id| json!([id.as_str()])).collect();
+            let ids: Vec<_> = expected.iter().map(|id| json!([&*id.text()])).collect();
             assert_eq!(seen["items"], json!(ids), "{name}");
         }
         let empty = root.post("/accounts", json!({"type": "application/astra-account", "version": "1.0", "name": "Empty"})).await;

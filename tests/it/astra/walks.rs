@@ -103,7 +103,7 @@ claviger_tests::both! {
         let ann = user(&app, "ann", None).await;
         let own = bearer(&app, "ann").await;
         let path = format!("/accounts/{home}/core/v1/users/{ann}/tokens");
-        let stay = stay(&app, home.as_str(), &ann).await;
+        let stay = stay(&app, &home.text(), &ann).await;
         for order in ["", "&orderBy=name", "&orderBy=name+desc", "&orderBy=id+desc", "&orderBy=version"] {
             let beside = Beside::default();
             let walking = walk(&own, &path, order, &beside);

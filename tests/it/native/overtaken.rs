@@ -20,7 +20,7 @@ fn bind(tx: &mut Tx<'_>, who: PrincipalId, role: &str) -> Result<(), Error> {
          SELECT id, account_id, id, $2, 0 FROM principal WHERE id = $1
          ON CONFLICT (principal_id) DO UPDATE SET role = $2",
     );
-    assert_eq!(tx.execute(&bind, &[who.as_str().into(), role.into()])?, 1);
+    assert_eq!(tx.execute(&bind, &[(&who).into(), role.into()])?, 1);
     Ok(())
 }
 

@@ -109,11 +109,11 @@ claviger_tests::both! {
                 (Method::DELETE, None),
             ] {
                 let mut answers = Vec::new();
-                for account in [other.as_str(), NOBODY] {
+                for account in [&other.text(), NOBODY] {
                     let path = format!("/claviger/v1/lifetimes/{account}/app");
                     let request = who.request(&method, &path, body.as_ref());
                     let answer = app.send(request).await;
-                    answers.push(said(&answer, &[other.as_str(), NOBODY]));
+                    answers.push(said(&answer, &[&other.text(), NOBODY]));
                 }
                 assert_eq!(answers[0].0, 404, "{method}: {}", answers[0].1);
                 assert_eq!(answers[0], answers[1], "{method}");
@@ -133,7 +133,7 @@ claviger_tests::both! {
             let listed = who.get(&filtered("principal.name in 'zed'")).await.json();
             assert_eq!(listed["items"], json!([]));
             let policies = who.get("/claviger/v1/lifetimes").await.text();
-            assert!(!policies.contains(other.as_str()), "{policies}");
+            assert!(!policies.contains(&*other.text()), "{policies}");
         }
         assert_eq!(state().await, before, "nothing has happened there");
     }

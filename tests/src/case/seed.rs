@@ -296,7 +296,7 @@ impl Seeder<'_, '_> {
             (text(application, "client_id"), text(application, "client_secret"));
         self.applications.insert(client_id.to_owned(), id);
         let hash = self.keys.keyed_hash(Purpose::ClientSecret, secret)?;
-        let sealed = self.keys.seal(id.as_str(), secret.as_bytes(), &self.chance)?;
+        let sealed = self.keys.seal(&id.text(), secret.as_bytes(), &self.chance)?;
         let params = [
             (&id).into(),
             client_id.into(),
