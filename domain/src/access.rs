@@ -19,6 +19,7 @@ use std::{marker::PhantomData, sync::Arc};
 use crate::{
     error::Error,
     id::{PrincipalId, RepoId, TeamId},
+    inline::InlineList,
     name::RepoName,
     principal::{PrincipalFacts, PrincipalKind, TeamFacts},
     role::{Action, OrgRole, RepoState, Role, Visibility},
@@ -70,7 +71,7 @@ pub struct RepoAcl {
     /// Whether it takes pushes.
     pub state: RepoState,
     /// Every permission, in the order in which they were given.
-    pub grants: Box<[Grant]>,
+    pub grants: InlineList<Grant, 5>,
 }
 
 /// What the installation's settings make of a principal.

@@ -8,7 +8,7 @@ pub mod collection;
 pub mod duration;
 pub mod error;
 pub mod id;
-mod inline;
+pub mod inline;
 pub mod lifetime;
 pub mod name;
 pub mod principal;

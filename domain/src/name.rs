@@ -5,7 +5,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::inline::Inline;
+use crate::inline::InlineText;
 
 /// Why a name is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,7 +78,7 @@ names! {
 
 /// The full name of a repository, `namespace/name`; the name may have further slashes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RepoName(Inline);
+pub struct RepoName(InlineText);
 
 impl RepoName {
     /// The name as text.
@@ -186,7 +186,7 @@ impl RepoName {
     /// When a segment breaks the grammar or the path is too long.
     pub fn new(namespace: &Namespace, path: &str) -> Result<Self, NameError> {
         check_repo_path(path)?;
-        Ok(Self(Inline::joined(&[namespace.as_str(), "/", path])))
+        Ok(Self(InlineText::joined(&[namespace.as_str(), "/", path])))
     }
 
     /// Whether `text` is the full name of a repository.
@@ -215,7 +215,7 @@ impl FromStr for RepoName {
             text.split_once('/').ok_or(NameError::Pattern(REPO_SEGMENT_PATTERN))?;
         check_name(namespace)?;
         check_repo_path(path)?;
-        Ok(Self(Inline::joined(&[text])))
+        Ok(Self(InlineText::joined(&[text])))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     id::{AccountId, PrincipalId, TeamId},
+    inline::{InlineList, InlineText},
     role::{OrgRole, words},
 };
 
@@ -30,7 +31,7 @@ pub struct PrincipalFacts {
     /// User, robot or organisation.
     pub kind: PrincipalKind,
     /// Its full name (`namespace+name` for a robot).
-    pub name: Box<str>,
+    pub name: InlineText,
     /// The namespace a robot belongs to; `None` for users and organisations.
     pub owner: Option<PrincipalId>,
     /// Whether it may act at all.
@@ -44,7 +45,7 @@ pub struct PrincipalFacts {
     /// Counts up when all sessions end.
     pub session_epoch: i64,
     /// The teams it is a member of, each with its organisation; sorted by team.
-    pub teams: Box<[TeamOf]>,
+    pub teams: InlineList<TeamOf, 2>,
 }
 
 /// A team and the organisation it never leaves.

@@ -37,7 +37,7 @@ impl App {
         opens: &[TokenKind],
         origin: &Origin,
     ) -> Result<Caller, Error> {
-        self.authenticate_token_for(text, opens, &|| None, origin).await
+        self.authenticate_token_for(text, opens, None, origin).await
     }
 
     /// The same, before a decision about the repository that `soon` says: when the store is read, what

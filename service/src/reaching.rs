@@ -306,7 +306,7 @@ fn member_of(snapshot: &mut Snapshot<'_>, team: &TeamFacts) -> Result<Option<Per
     // nothing is given to an organisation itself, so its id stands for nobody
     let facts = PrincipalFacts {
         kind: PrincipalKind::User,
-        teams: Box::new([TeamOf { team: team.id, org: team.org }]),
+        teams: [TeamOf { team: team.id, org: team.org }].into(),
         ..PrincipalFacts::clone(&org)
     };
     Ok(Some(Person { facts: Some(Arc::new(facts)), ..NOBODY }))

@@ -14,6 +14,7 @@
 //! not used since it last passed (CLOCK). A new fact counts as not used, so that many that are asked
 //! for once do not drive out those that are asked for again and again.
 
+mod ahead;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,8 @@ use std::{
 
 use foldhash::fast::SeedableRandomState;
 
+pub(crate) use self::ahead::{Glance, bring};
+
 /// A fact that knows its key.
 pub(crate) trait Keyed {
     type Key: Hash + Eq + ?Sized;
@@ -36,6 +39,9 @@ pub(crate) trait Keyed {
 
     /// What it weighs in bytes, which does not change while it is kept.
     fn weight(&self) -> u64;
+
+    /// Looks at all of it that a decision looks at, and at nothing behind a pointer.
+    fn touch(&self);
 }
 
 /// What a fact costs in bytes beside its value: its place in the table, the counts in front of it,

@@ -56,9 +56,9 @@ impl Question {
 
     async fn ask(&self, app: &App, origin: &Origin) -> Outcome<()> {
         let opens = [TokenKind::App, TokenKind::Oauth];
-        let soon = || Some(self.repository.clone());
+        let soon = Some(&self.repository);
         let secret = self.secret.expose();
-        let caller = app.authenticate_token_for(secret, &opens, &soon, origin).await?;
+        let caller = app.authenticate_token_for(secret, &opens, soon, origin).await?;
         let gathered = app.about_repo(Some(&caller), &self.repository).await?;
         let acl = gathered.acl.as_deref().ok_or("no such repository")?;
         let may = decide(&gathered.asker(), acl, Action::Pull);

@@ -4,8 +4,8 @@
 use std::{mem::size_of, sync::Arc};
 
 use claviger_domain::{
-    access::{Grant, RepoAcl},
-    principal::{PrincipalFacts, TeamFacts, TeamOf},
+    access::RepoAcl,
+    principal::{PrincipalFacts, TeamFacts},
     token::TokenFacts,
 };
 
@@ -13,7 +13,6 @@ use super::hot::{DECISIONS, Hot};
 use crate::{
     Outcome,
     table::{Goal, Row},
-    world::{Size, World},
 };
 
 const GOAL: Goal = Goal::AtMost(1.5);
@@ -26,15 +25,13 @@ const READER_PAGES: usize = 4 << 20;
 fn sizes() -> [(&'static str, usize); 4] {
     // every fact holds its key
     let pointer = size_of::<Arc<()>>();
-    let user = World::user_name(0).len();
-    let grants = usize::try_from(Size::PERMISSIONS_EACH).unwrap_or_default();
     [
         // the scope of app tokens is there once for all of them
         ("token", pointer + size_of::<TokenFacts>()),
-        ("principal", pointer + size_of::<PrincipalFacts>() + user + 2 * size_of::<TeamOf>()),
+        // names, teams and permissions lie in them
+        ("principal", pointer + size_of::<PrincipalFacts>()),
         ("team", pointer + size_of::<TeamFacts>() + "team-00".len()),
-        // its name lies in it
-        ("repository", pointer + size_of::<RepoAcl>() + grants * size_of::<Grant>()),
+        ("repository", pointer + size_of::<RepoAcl>()),
     ]
 }
 

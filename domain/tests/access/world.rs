@@ -61,7 +61,7 @@ impl World {
             superuser: false,
             decider: false,
             session_epoch: 0,
-            teams: Box::default(),
+            teams: [].into(),
         };
         self.principals.insert(name.into(), facts);
     }
@@ -113,7 +113,7 @@ impl World {
         let owner = &self.principals[name.split('/').next().unwrap()];
         let namespace = NamespaceFacts { id: owner.id, kind: owner.kind };
         let id = RepoId::random(&Counter);
-        let (name, grants) = (name.parse().unwrap(), Box::default());
+        let (name, grants) = (name.parse().unwrap(), [].into());
         let acl = RepoAcl { id, name, namespace, visibility, state, grants };
         self.acls.insert(acl.name.to_string(), acl);
     }

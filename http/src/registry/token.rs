@@ -127,12 +127,13 @@ async fn granted(
     may_change: bool,
 ) -> Result<Granted, Refusal> {
     let origin = visit.origin();
-    let soon = || first_asked(registry, form.all("scope"));
+    let soon = first_asked(registry, form.all("scope"));
     let caller = match basic {
         None => None,
         Some(Err(NotBasic)) => return Err(Refusal::not_basic()),
         Some(Ok(Basic { user, secret })) => {
-            let caller = registry.app.registry_login(&user, secret, true, &soon, &origin).await;
+            let caller =
+                registry.app.registry_login(&user, secret, true, soon.as_ref(), &origin).await;
             Some(caller.map_err(|error| Refusal::of(&error, &Login::of(&user)))?)
         }
     };
@@ -170,8 +171,8 @@ async fn exchanged(
         Some("password") => {
             let (user, secret) = (needed("username")?, Password::given(needed("password")?));
             let asked = || form.all("scope").flat_map(|scopes| scopes.split(' '));
-            let soon = || first_asked(registry, asked());
-            let caller = app.registry_login(user, secret, false, &soon, &origin).await;
+            let soon = first_asked(registry, asked());
+            let caller = app.registry_login(user, secret, false, soon.as_ref(), &origin).await;
             caller.map_err(|error| Refusal::of(&error, &Login::of(user)))?
         }
         Some(_) => {

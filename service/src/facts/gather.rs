@@ -12,6 +12,8 @@ use claviger_domain::{
 };
 use claviger_store::{Db, Query, principals, repositories, teams, tokens};
 
+use crate::table::bring;
+
 use super::{
     AsOf, Credentials, Facts, Few, Gathered, Lookup,
     gate::Epoch,
@@ -41,9 +43,8 @@ impl<'a> About<'a> {
     }
 }
 
-/// Which repository will be decided about when it is known who asks, if that is known already. It is
-/// asked for only when the store is read.
-pub type Soon<'a> = &'a (dyn Fn() -> Option<RepoName> + Sync);
+/// Which repository will be decided about when it is known who asks, if that is known already.
+pub type Soon<'a> = Option<&'a RepoName>;
 
 /// A principal whose fact was looked at a moment ago.
 #[derive(Clone, Copy)]
@@ -130,7 +131,7 @@ impl Question for SignIn<'_> {
     }
 
     fn owned(&self) -> impl Question<Answer = Self::Answer> + Send + 'static {
-        OwnedSignIn { lookup: *self.lookup, repo: (self.soon)() }
+        OwnedSignIn { lookup: *self.lookup, repo: self.soon.cloned() }
     }
 }
 
@@ -404,6 +405,9 @@ impl Facts {
         lookup: &Lookup,
         soon: Soon<'_>,
     ) -> Result<Option<Credentials>, Error> {
+        if let Some(name) = soon {
+            bring(&(self.tokens.glance(lookup), self.repos.glance(name.as_bytes())));
+        }
         self.settled(db, &SignIn { lookup, soon }).await
     }
 

@@ -15,7 +15,7 @@ use super::{
     KindUse,
     gate::{Epoch, Gate, Reads, Way},
 };
-use crate::table::{Keyed, Table};
+use crate::table::{Glance, Keyed, Table};
 
 /// Something is not remembered, and there is nothing to read it with.
 pub(super) struct Missing;
@@ -82,6 +82,11 @@ impl<T: Keyed<Key: ToOwned<Owned: Hash + Eq + Clone>>> Shelf<T> {
             Way::Joined => drop(self.joined.fetch_add(1, Relaxed)),
         }
         Ok(Ok(found))
+    }
+
+    /// A glance at the fact `key`, if it is remembered.
+    pub(super) fn glance(&self, key: &T::Key) -> Option<Glance<'_, T>> {
+        self.table.glance(key)
     }
 
     /// To be called inside [`Gate::evict`] alone.

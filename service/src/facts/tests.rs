@@ -139,7 +139,7 @@ fn no_two_names_share_a_fact() {
             },
             visibility: claviger_domain::role::Visibility::Private,
             state: claviger_domain::role::RepoState::Normal,
-            grants: Box::default(),
+            grants: [].into(),
         };
         let mut asked = false;
         let key = name.as_bytes();

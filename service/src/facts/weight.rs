@@ -1,11 +1,11 @@
-//! What a fact weighs, and by which key it is found.
+//! What a fact weighs, by which key it is found, and what is looked at of it.
 
-use std::mem::size_of;
+use std::{hint::black_box, mem::size_of};
 
 use claviger_domain::{
-    access::{Grant, RepoAcl},
+    access::RepoAcl,
     id::{PrincipalId, TeamId},
-    principal::{PrincipalFacts, TeamFacts, TeamOf},
+    principal::{PrincipalFacts, TeamFacts},
     scope::Scope,
     token::TokenFacts,
 };
@@ -30,6 +30,11 @@ impl Keyed for TokenFacts {
         let service = self.service.as_ref().map_or(0, |service| service.len());
         weight::<Self>(scopes.sum::<usize>() + service)
     }
+
+    fn touch(&self) {
+        black_box((self.lookup, self.id, self.principal, self.kind));
+        black_box((self.expires_at, self.secret_valid_until, self.scopes.caps()));
+    }
 }
 
 impl Keyed for PrincipalFacts {
@@ -40,7 +45,12 @@ impl Keyed for PrincipalFacts {
     }
 
     fn weight(&self) -> u64 {
-        weight::<Self>(self.name.len() + self.teams.len() * size_of::<TeamOf>())
+        weight::<Self>(self.name.heap_bytes() + self.teams.heap_bytes())
+    }
+
+    fn touch(&self) {
+        black_box((self.id, self.account, self.session_epoch, self.enabled));
+        black_box((self.name.len(), self.teams.first(), self.teams.last()));
     }
 }
 
@@ -54,6 +64,10 @@ impl Keyed for TeamFacts {
     fn weight(&self) -> u64 {
         weight::<Self>(self.name.len())
     }
+
+    fn touch(&self) {
+        black_box((self.id, self.org, self.role));
+    }
 }
 
 impl Keyed for RepoAcl {
@@ -64,6 +78,11 @@ impl Keyed for RepoAcl {
     }
 
     fn weight(&self) -> u64 {
-        weight::<Self>(self.name.heap_bytes() + self.grants.len() * size_of::<Grant>())
+        weight::<Self>(self.name.heap_bytes() + self.grants.heap_bytes())
+    }
+
+    fn touch(&self) {
+        black_box((self.id, self.namespace, self.state));
+        black_box((self.grants.first(), self.grants.last()));
     }
 }

@@ -136,7 +136,7 @@ impl App {
             Needs::Right(right) => self.forward_name(route, right, path, None),
             Needs::Nothing | Needs::Token => None,
         };
-        let caller = self.forward_login(login, &|| name.clone(), origin).await;
+        let caller = self.forward_login(login, name.as_ref(), origin).await;
         let caller = match (caller, &route.needs) {
             // what everybody may, may also who comes with something that is no token of ours
             (Err(_), Needs::Nothing) => None,

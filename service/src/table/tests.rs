@@ -21,6 +21,8 @@ impl Keyed for Fact {
     fn weight(&self) -> u64 {
         self.weight
     }
+
+    fn touch(&self) {}
 }
 
 /// A table that is the same in each run.

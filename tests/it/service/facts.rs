@@ -232,9 +232,9 @@ both! {
             let about: RepoName = about.parse().unwrap();
             facts.evict(&[Touched::All]);
             let trips = facts.fills().seen().count;
-            let soon = || Some(about.clone());
+            let soon = Some(&about);
             let caller =
-                here.app.authenticate_token_for(&secret, &[TokenKind::App], &soon, &origin).await;
+                here.app.authenticate_token_for(&secret, &[TokenKind::App], soon, &origin).await;
             let caller = caller.unwrap();
             assert_eq!(facts.fills().seen().count, trips + 1, "{about}");
             let along = here.app.about_repo(Some(&caller), &about).await.unwrap();
@@ -256,8 +256,8 @@ both! {
         let chance = SeededChance::new(9);
         let origin = Origin { door: "test", address: None, request_id: RequestId::random(&chance) };
         here.app.facts().evict(&[Touched::All]);
-        let soon = || Some(about.clone());
-        let caller = here.app.authenticate_token_for(&secret, &[TokenKind::App], &soon, &origin).await;
+        let soon = Some(&about);
+        let caller = here.app.authenticate_token_for(&secret, &[TokenKind::App], soon, &origin).await;
         let caller = caller.unwrap();
         let may = async || {
             let gathered = here.app.about_repo(Some(&caller), &about).await.unwrap();
