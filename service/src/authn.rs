@@ -110,7 +110,7 @@ impl App {
         may_act(Some(token.state(now)), principal.as_deref(), owner.as_deref(), admits)
             .map_err(refused)?;
         let principal = principal.ok_or(BadCredential::Unknown)?;
-        self.activity.used(token.id, &token.lookup, now, origin.address);
+        self.activity.used(&token, now, origin.address);
         let standing = self.standing(&principal);
         Ok(Caller {
             caps: token.scopes.caps(),

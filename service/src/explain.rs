@@ -218,7 +218,7 @@ fn told_token(
     now: UnixMillis,
 ) -> Option<ToldToken> {
     let TokenFacts { id, kind, expires_at, ref scopes, .. } =
-        **matter.token.as_ref().filter(|_| matter.insight != Insight::Administers)?;
+        ***matter.token.as_ref().filter(|_| matter.insight != Insight::Administers)?;
     let state = match matter.token.as_ref()?.state(now) {
         TokenState::Live => "live",
         TokenState::Expired => "expired",

@@ -42,11 +42,10 @@ use claviger_domain::{
     access::{Asker, NamespaceFacts, RepoAcl, Standing},
     principal::{PrincipalFacts, TeamFacts},
     scope::Caps,
-    token::TokenFacts,
 };
 use claviger_store::{Db, Memory, Touched, feed::Feed};
 
-use crate::histogram::Histogram;
+use crate::{activity::NotedToken, histogram::Histogram};
 
 pub(crate) use self::gather::{About, Known};
 pub use self::{few::Few, gather::Soon};
@@ -60,7 +59,7 @@ pub type Lookup = [u8; 32];
 
 /// The facts that are remembered.
 pub struct Facts {
-    tokens: Shelf<TokenFacts>,
+    tokens: Shelf<NotedToken>,
     principals: Shelf<PrincipalFacts>,
     teams: Shelf<TeamFacts>,
     repos: Shelf<RepoAcl>,
@@ -121,7 +120,7 @@ pub struct AsOf(Option<Epoch>);
 #[derive(Clone, Debug)]
 pub struct Credentials {
     /// The token, whatever its state.
-    pub token: Arc<TokenFacts>,
+    pub token: Arc<NotedToken>,
     /// Its principal; `None` when that is gone.
     pub principal: Option<Arc<PrincipalFacts>>,
     /// The owner of a robot, who must not be disabled either.

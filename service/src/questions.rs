@@ -18,11 +18,12 @@ use claviger_domain::{
     principal::{PrincipalFacts, PrincipalKind},
     role::{Action, OrgAction, OrgRole},
     scope::Caps,
-    token::{TokenFacts, TokenState},
+    token::TokenState,
 };
 use claviger_store::{Query, principals, tokens};
 
 use crate::{
+    activity::NotedToken,
     app::App,
     caller::{Caller, Credential, Origin},
     decisions::Decision,
@@ -86,7 +87,7 @@ pub(crate) enum Insight {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Whom {
     pub(crate) principal: Option<(Arc<PrincipalFacts>, AsOf)>,
-    pub(crate) token: Option<Arc<TokenFacts>>,
+    pub(crate) token: Option<Arc<NotedToken>>,
 }
 
 impl Whom {
@@ -104,7 +105,7 @@ impl Whom {
 /// A question with all that is looked at to answer it.
 pub(crate) struct Matter {
     pub(crate) insight: Insight,
-    pub(crate) token: Option<Arc<TokenFacts>>,
+    pub(crate) token: Option<Arc<NotedToken>>,
     pub(crate) bar: Option<Bar>,
     pub(crate) gathered: Gathered,
     /// Whether the namespace belongs to a disabled user.

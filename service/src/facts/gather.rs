@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use claviger_domain::{
     Error,
-    access::{NamespaceFacts, RepoAcl, Standing},
+    access::{Grantee, NamespaceFacts, RepoAcl, Standing},
     id::PrincipalId,
     name::RepoName,
     principal::{PrincipalFacts, PrincipalKind, TeamFacts},
@@ -12,7 +12,10 @@ use claviger_domain::{
 };
 use claviger_store::{Db, Query, principals, repositories, teams, tokens};
 
-use crate::table::bring;
+use crate::{
+    activity::NotedToken,
+    table::{Glance, bring},
+};
 
 use super::{
     AsOf, Credentials, Facts, Few, Gathered, Lookup,
@@ -23,6 +26,9 @@ use super::{
 /// How often a question is asked anew while the facts change under it, before it is answered from
 /// one snapshot of the store.
 const ATTEMPTS: usize = 3;
+
+/// How many teams with a permission are looked at ahead: most repositories have no more.
+const TEAMS_AHEAD: usize = 4;
 
 /// What is asked about.
 #[derive(Clone, Copy, Debug)]
@@ -282,8 +288,10 @@ impl Facts {
         source: &mut Source<'_>,
         since: Epoch,
         lookup: &Lookup,
-    ) -> Found<claviger_domain::token::TokenFacts> {
-        self.tokens.find(&self.gate, since, source, lookup, |q, key| tokens::facts(q, key))
+    ) -> Found<NotedToken> {
+        let read =
+            |q: &mut dyn Query, key: &Lookup| Ok(tokens::facts(q, key)?.map(NotedToken::new));
+        self.tokens.find(&self.gate, since, source, lookup, read)
     }
 
     fn find_principal(
@@ -406,9 +414,26 @@ impl Facts {
         soon: Soon<'_>,
     ) -> Result<Option<Credentials>, Error> {
         if let Some(name) = soon {
-            bring(&(self.tokens.glance(lookup), self.repos.glance(name.as_bytes())));
+            self.look_ahead(lookup, name);
         }
         self.settled(db, &SignIn { lookup, soon }).await
+    }
+
+    /// Brings near what a decision about the repository `name` for a token will look at, if it is
+    /// remembered; nothing is learned from it.
+    fn look_ahead(&self, lookup: &Lookup, name: &RepoName) {
+        let known = (self.tokens.glance(lookup), self.repos.glance(name.as_bytes()));
+        bring(&known);
+        let (token, repo) = &known;
+        let token = token.as_ref().and_then(Glance::fact);
+        let principal = token.and_then(|token| self.principals.glance(&token.principal));
+        let grants = repo.as_ref().and_then(Glance::fact).map(|repo| repo.grants.iter());
+        let mut teams = grants.into_iter().flatten().filter_map(|grant| match grant.to {
+            Grantee::Team(team) => self.teams.glance(&team),
+            Grantee::Principal(_) => None,
+        });
+        let teams: [_; TEAMS_AHEAD] = std::array::from_fn(|_| teams.next());
+        bring(&(principal, teams));
     }
 
     /// A principal by id; `None` when there is none.

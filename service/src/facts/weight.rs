@@ -7,18 +7,20 @@ use claviger_domain::{
     id::{PrincipalId, TeamId},
     principal::{PrincipalFacts, TeamFacts},
     scope::Scope,
-    token::TokenFacts,
 };
 
 use super::Lookup;
-use crate::table::{AROUND, Keyed};
+use crate::{
+    activity::NotedToken,
+    table::{AROUND, Keyed},
+};
 
 /// Roughly the bytes of a fact, so that the bound on memory holds.
 fn weight<T>(more: usize) -> u64 {
     u64::try_from(AROUND + size_of::<T>() + more).unwrap_or(u64::MAX / 2)
 }
 
-impl Keyed for TokenFacts {
+impl Keyed for NotedToken {
     type Key = Lookup;
 
     fn key(&self) -> &Lookup {
@@ -32,7 +34,7 @@ impl Keyed for TokenFacts {
     }
 
     fn touch(&self) {
-        black_box((self.lookup, self.id, self.principal, self.kind));
+        black_box((self.lookup, self.id, self.principal, self.kind, self.application, self.parent));
         black_box((self.expires_at, self.secret_valid_until, self.scopes.caps()));
     }
 }

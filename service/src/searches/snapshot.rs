@@ -10,12 +10,13 @@ use claviger_domain::{
     name::{Namespace, RepoName},
     principal::{PrincipalFacts, PrincipalKind, TeamFacts, TeamOf},
     scope::Caps,
-    token::{TokenFacts, TokenState},
+    token::TokenState,
 };
 use claviger_store::{Query, principals, repositories, teams, tokens};
 
 use crate::{
     access::standing,
+    activity::NotedToken,
     facts::{Few, Gathered},
     questions::{Insight, Matter, Subject, bar_of},
     settings::Settings,
@@ -35,7 +36,7 @@ pub(crate) struct Snapshot<'a> {
 #[derive(Clone)]
 pub(crate) struct Person {
     pub(crate) facts: Option<Arc<PrincipalFacts>>,
-    pub(crate) token: Option<Arc<TokenFacts>>,
+    pub(crate) token: Option<Arc<NotedToken>>,
     pub(crate) bar: Option<Bar>,
     pub(crate) standing: Standing,
 }
@@ -113,7 +114,7 @@ impl<'a> Snapshot<'a> {
     pub(crate) fn person(
         &mut self,
         facts: Option<Arc<PrincipalFacts>>,
-        token: Option<Arc<TokenFacts>>,
+        token: Option<Arc<NotedToken>>,
         subject: Subject<'_>,
     ) -> Result<Person, Error> {
         let owner = match facts.as_ref().and_then(|facts| facts.owner) {
@@ -128,10 +129,12 @@ impl<'a> Snapshot<'a> {
     }
 
     /// The token with this id, as its best secret reaches it.
-    pub(crate) fn token(&mut self, id: &TokenId) -> Result<Option<Arc<TokenFacts>>, Error> {
+    pub(crate) fn token(&mut self, id: &TokenId) -> Result<Option<Arc<NotedToken>>, Error> {
         let mut known = None;
         for lookup in tokens::lookups(self.q, id)? {
-            let Some(found) = tokens::facts(self.q, &lookup)? else { continue };
+            let Some(found) = tokens::facts(self.q, &lookup)?.map(NotedToken::new) else {
+                continue;
+            };
             if found.state(self.now) == TokenState::Live {
                 return Ok(Some(Arc::new(found)));
             }

@@ -67,6 +67,16 @@ impl<T: Keyed> Ahead for Option<Glance<'_, T>> {
     }
 }
 
+impl<A: Ahead, const N: usize> Ahead for [A; N] {
+    fn buckets(&self) {
+        self.iter().for_each(A::buckets);
+    }
+
+    fn facts(&self) {
+        self.iter().for_each(A::facts);
+    }
+}
+
 impl<A: Ahead, B: Ahead> Ahead for (A, B) {
     fn buckets(&self) {
         self.0.buckets();

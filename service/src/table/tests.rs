@@ -152,3 +152,24 @@ fn what_is_larger_than_the_table_is_not_kept() {
     assert_eq!((table.get(&1).is_some(), table.get(&2).is_some()), (true, false));
     assert_eq!(table.hits(), 1);
 }
+
+#[test]
+fn a_glance_sees_what_is_there_and_waits_for_nobody_who_writes() {
+    let table = of_bytes(10_000);
+    assert!(table.glance(&1).is_some_and(|glance| glance.fact().is_none()));
+    for key in 0..100 {
+        table.keep(fact(key, key + 1));
+    }
+    let seen = |key| table.glance(&key).and_then(|glance| glance.fact().map(|fact| fact.value));
+    // one that had to go into its second bucket is not seen, nor one behind another of its mark
+    let right = (0..100).filter(|key| seen(*key) == Some(key + 1)).count();
+    assert!(right > 80, "{right}");
+    let glances = [table.glance(&1), table.glance(&1), table.glance(&2)];
+    bring(&(glances, table.glance(&500)));
+    let hits = table.hits();
+    let part = table.part(table.place(&1)).expect("each key has a part");
+    let writing = part.write();
+    assert!(table.glance(&1).is_none());
+    drop(writing);
+    assert_eq!(table.hits(), hits, "a look ahead is no hit");
+}
