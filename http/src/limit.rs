@@ -6,6 +6,7 @@
 
 use std::{
     error::Error as StdError,
+    future::poll_fn,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -45,6 +46,49 @@ pub async fn read(body: Body) -> Result<Bytes, BodyError> {
     match body.collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(error) => Err(reason(&error)),
+    }
+}
+
+/// A body of which the first piece was taken, if it had come along with the head.
+pub(crate) struct Begun {
+    first: Result<Bytes, BodyError>,
+    rest: Body,
+}
+
+/// Takes what has come of a body, and waits for nothing.
+pub(crate) async fn begin(mut rest: Body) -> Begun {
+    let taken = poll_fn(|cx| Poll::Ready(Pin::new(&mut rest).poll_frame(cx))).await;
+    let first = match taken {
+        Poll::Ready(Some(Ok(frame))) => Ok(frame.into_data().unwrap_or_default()),
+        Poll::Ready(Some(Err(error))) => Err(reason(&error)),
+        Poll::Ready(None) | Poll::Pending => Ok(Bytes::new()),
+    };
+    Begun { first, rest }
+}
+
+impl Begun {
+    /// A body of which nothing was taken.
+    pub(crate) const fn later(rest: Body) -> Self {
+        Self { first: Ok(Bytes::new()), rest }
+    }
+
+    /// All of it, if it is here.
+    pub(crate) fn whole(&self) -> Option<&Bytes> {
+        self.first.as_ref().ok().filter(|_| self.rest.is_end_stream())
+    }
+
+    /// Reads the whole body.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub(crate) async fn read(self) -> Result<Bytes, BodyError> {
+        let Self { first, rest } = self;
+        let first = first?;
+        if rest.is_end_stream() {
+            return Ok(first);
+        }
+        let rest = read(rest).await?;
+        Ok(if first.is_empty() { rest } else { [first, rest].concat().into() })
     }
 }
 
@@ -176,5 +220,52 @@ mod tests {
     #[tokio::test]
     async fn body_above_the_limit_is_refused() {
         assert_eq!(read_at_most(3, "four").await, Err(BodyError::TooLarge));
+    }
+
+    /// Pieces, of which each comes when it was asked for twice.
+    struct Hesitant(Vec<&'static str>, bool);
+
+    impl hyper::body::Body for Hesitant {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            self.1 = !self.1;
+            if self.1 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let next = (!self.0.is_empty()).then(|| self.0.remove(0));
+            Poll::Ready(next.map(|piece| Ok(Frame::data(Bytes::from_static(piece.as_bytes())))))
+        }
+    }
+
+    #[tokio::test]
+    async fn body_that_was_begun_is_read_to_its_end() {
+        let limited = |body, limit| Body::new(Limited::new(body, limit, false));
+        for (pieces, waits) in [
+            (vec![], true),
+            (vec![], false),
+            (vec!["four"], true),
+            (vec!["four"], false),
+            (vec!["fo", "ur"], true),
+            (vec!["fo", "u", "r"], false),
+        ] {
+            let whole = pieces.concat();
+            let ended = pieces.is_empty() && !waits;
+            let begun = begin(limited(Body::new(Hesitant(pieces, !waits)), 4)).await;
+            // else nobody knows yet whether that was all
+            assert_eq!(begun.whole(), ended.then_some(&Bytes::new()));
+            assert_eq!(begun.read().await, Ok(Bytes::from(whole)));
+        }
+        let begun = begin(limited(Body::from("four"), 4)).await;
+        assert_eq!(begun.whole(), Some(&Bytes::from_static(b"four")));
+        assert_eq!(begun.read().await, Ok(Bytes::from_static(b"four")));
+        let begun = begin(limited(Body::from("four"), 3)).await;
+        assert_eq!(begun.whole(), None);
+        assert_eq!(begun.read().await, Err(BodyError::TooLarge));
     }
 }

@@ -20,9 +20,13 @@ use crate::{
     app::App,
     caller::{Caller, Credential, Origin},
     facts::{AsOf, Credentials, Soon},
-    keys::Purpose,
+    keys::{Purpose, Verified},
     passwords::Password,
 };
+
+/// A token that was made here. Only [`App::genuine`] makes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Genuine(Verified);
 
 impl App {
     /// Who comes with the token `text`, into a door that the kinds `opens` open. Its use is noted.
@@ -52,7 +56,20 @@ impl App {
         soon: Soon<'_>,
         origin: &Origin,
     ) -> Result<Caller, Error> {
-        let caller = self.known_token(text, opens, soon, origin).await?;
+        self.authenticate_genuine(self.genuine(text, opens)?, soon, origin).await
+    }
+
+    /// The same, of a token that was proven to be genuine.
+    ///
+    /// # Errors
+    /// As [`App::authenticate_token`].
+    pub async fn authenticate_genuine(
+        &self,
+        token: Genuine,
+        soon: Soon<'_>,
+        origin: &Origin,
+    ) -> Result<Caller, Error> {
+        let caller = self.bearer_of(token, soon, origin).await?;
         match &caller.credential {
             Credential::Token { kind: TokenKind::Api, scopes, .. }
                 if !scopes.has(Dialect::Native, Scopes::REGISTRY) =>
@@ -74,10 +91,26 @@ impl App {
         soon: Soon<'_>,
         origin: &Origin,
     ) -> Result<Caller, Error> {
-        let verified = self.keys.verify(text).ok_or(BadCredential::Unknown)?;
-        if !opens.contains(&verified.kind) {
-            return Err(BadCredential::Unknown.into());
-        }
+        self.bearer_of(self.genuine(text, opens)?, soon, origin).await
+    }
+
+    /// The proof that the token `text` was made here, of a kind that `opens` names. Nothing is looked
+    /// up for it; whether the token lives is not known yet.
+    ///
+    /// # Errors
+    /// [`Error::BadCredential`].
+    pub fn genuine(&self, text: &str, opens: &[TokenKind]) -> Result<Genuine, Error> {
+        let verified = self.keys.verify(text).filter(|verified| opens.contains(&verified.kind));
+        Ok(Genuine(verified.ok_or(BadCredential::Unknown)?))
+    }
+
+    /// Who comes with this token, whoever made it.
+    async fn bearer_of(
+        &self,
+        Genuine(verified): Genuine,
+        soon: Soon<'_>,
+        origin: &Origin,
+    ) -> Result<Caller, Error> {
         let found = self.facts.sign_in(&self.db, &verified.lookup, soon).await?;
         let found = found.ok_or(BadCredential::Unknown)?;
         let same =

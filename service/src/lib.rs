@@ -68,5 +68,6 @@ pub mod users;
 
 pub use access::NamespaceAdmin;
 pub use app::{App, Opened};
+pub use authn::Genuine;
 pub use caller::{Caller, Credential, FreshUser, Origin};
 pub use settings::Settings;

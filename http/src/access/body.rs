@@ -3,6 +3,7 @@
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
+use claviger_domain::name::RepoName;
 use claviger_service::questions::{Object, Question, Subject};
 use serde::{
     Deserialize, Deserializer,
@@ -233,6 +234,17 @@ impl<'a> Tuple<'a> {
         };
         let explain = context.and_then(|context| context.explain).unwrap_or_default();
         Ok(Asked { question, explain })
+    }
+}
+
+impl Tuple<'_> {
+    /// The repository that it is about, if it is about one that can be.
+    pub(super) fn repository(&self) -> Option<RepoName> {
+        let Strict(resource) = self.resource.as_ref()?;
+        match object_of(resource) {
+            Ok(Object::Repository(name)) => name.parse().ok(),
+            _ => None,
+        }
     }
 }
 

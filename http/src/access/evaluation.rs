@@ -34,8 +34,12 @@ pub(super) async fn one(
     visit: Visit,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let call = gate::enter(&access.app, &visit, request).await?;
-    let tuple: Tuple<'_> = read(&call.body)?;
+    let knock = gate::knock(&access.app, request).await?;
+    let early = knock.body();
+    let tuple = early.as_deref().map(read::<Tuple<'_>>);
+    let soon = tuple.as_ref().and_then(|tuple| tuple.as_ref().ok()?.repository());
+    let call = knock.enter(&access.app, &visit, soon.as_ref()).await?;
+    let tuple = tuple.unwrap_or_else(|| read(&call.body))?;
     Ok(answer(alone(&access.app, &call, &tuple).await?))
 }
 

@@ -1,19 +1,24 @@
 //! Who is asking, and what of a body is looked at: the token first, so that nobody learns anything
-//! of a request that he may not make.
+//! of a request that he may not make. A body that is there already when the token has turned out to
+//! be genuine may be read before the store or what is remembered of it is asked about the token,
+//! so that both can be looked for at once; the token is still what is answered about first.
 //!
 //! Which token opens this door: `SECURITY.md` section 2.
 
 use axum::extract::Request;
 use bytes::Bytes;
-use claviger_domain::Error;
-use claviger_service::{App, Caller, Origin, questions::ASKING};
+use claviger_domain::{Error, name::RepoName};
+use claviger_service::{App, Caller, Genuine, Origin, questions::ASKING};
 use http::{
     HeaderMap,
-    header::{AUTHORIZATION, CONTENT_TYPE},
+    header::{AUTHORIZATION, CONTENT_TYPE, EXPECT},
 };
 
 use super::refusal::Refusal;
-use crate::{Visit, limit};
+use crate::{
+    Visit,
+    limit::{self, Begun},
+};
 
 /// A request whose sender may ask.
 pub(super) struct Call {
@@ -23,23 +28,61 @@ pub(super) struct Call {
     pub(super) body: Bytes,
 }
 
+/// A request with a genuine token, which may be a dead one.
+pub(super) struct Knock {
+    token: Genuine,
+    json: bool,
+    body: Begun,
+}
+
+/// Looks at the token of a request.
+pub(super) async fn knock(app: &App, request: Request) -> Result<Knock, Refusal> {
+    let (head, body) = request.into_parts();
+    let token = app.genuine(bearer(&head.headers)?, &ASKING).map_err(refused)?;
+    // whoever waits to be asked for his body is asked when he is let in
+    let body = if head.headers.contains_key(EXPECT) {
+        Begun::later(body)
+    } else {
+        limit::begin(body).await
+    };
+    Ok(Knock { token, json: is_json(&head.headers), body })
+}
+
+impl Knock {
+    /// The body, if all of it has come.
+    pub(super) fn body(&self) -> Option<Bytes> {
+        self.body.whole().cloned()
+    }
+
+    /// Lets the request in. `soon` is the repository that will be asked about.
+    pub(super) async fn enter(
+        self,
+        app: &App,
+        visit: &Visit,
+        soon: Option<&RepoName>,
+    ) -> Result<Call, Refusal> {
+        let origin = visit.origin();
+        let caller = app.authenticate_genuine(self.token, soon, &origin).await.map_err(refused)?;
+        visit.note_principal(caller.principal.id);
+        caller.must_ask().map_err(|_| Refusal::weak_token())?;
+        let body = self.body.read().await?;
+        if !self.json {
+            return Err(Refusal::bad("the body must be application/json"));
+        }
+        Ok(Call { caller, origin, body })
+    }
+}
+
 /// Lets a request in.
 pub(super) async fn enter(app: &App, visit: &Visit, request: Request) -> Result<Call, Refusal> {
-    let (head, body) = request.into_parts();
-    let origin = visit.origin();
-    let token = bearer(&head.headers)?;
-    let caller = match app.authenticate_token(token, &ASKING, &origin).await {
-        Ok(caller) => caller,
-        Err(Error::BadCredential(_)) => return Err(Refusal::bad_token()),
-        Err(error) => return Err(error.into()),
-    };
-    visit.note_principal(caller.principal.id);
-    caller.must_ask().map_err(|_| Refusal::weak_token())?;
-    let body = limit::read(body).await?;
-    if !is_json(&head.headers) {
-        return Err(Refusal::bad("the body must be application/json"));
+    knock(app, request).await?.enter(app, visit, None).await
+}
+
+fn refused(error: Error) -> Refusal {
+    match error {
+        Error::BadCredential(_) => Refusal::bad_token(),
+        error => error.into(),
     }
-    Ok(Call { caller, origin, body })
 }
 
 /// The token of the one `Authorization: Bearer TOKEN`, the scheme in any case.

@@ -427,13 +427,15 @@ impl Facts {
         let (token, repo) = &known;
         let token = token.as_ref().and_then(Glance::fact);
         let principal = token.and_then(|token| self.principals.glance(&token.principal));
-        let grants = repo.as_ref().and_then(Glance::fact).map(|repo| repo.grants.iter());
+        let repo = repo.as_ref().and_then(Glance::fact);
+        let namespace = repo.and_then(|repo| self.principals.glance(&repo.namespace.id));
+        let grants = repo.map(|repo| repo.grants.iter());
         let mut teams = grants.into_iter().flatten().filter_map(|grant| match grant.to {
             Grantee::Team(team) => self.teams.glance(&team),
             Grantee::Principal(_) => None,
         });
         let teams: [_; TEAMS_AHEAD] = std::array::from_fn(|_| teams.next());
-        bring(&(principal, teams));
+        bring(&([principal, namespace], teams));
     }
 
     /// A principal by id; `None` when there is none.
