@@ -47,8 +47,8 @@ impl InlineText {
         }
     }
 
-    /// The same as bytes.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
+    /// The same as bytes, which need not be looked through.
+    pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Kept::Short(length, bytes) => bytes.get(..usize::from(*length)).unwrap_or_default(),
             Kept::Long(text) => text.as_bytes(),
@@ -67,6 +67,18 @@ impl InlineText {
 impl From<&str> for InlineText {
     fn from(text: &str) -> Self {
         Self::joined(&[text])
+    }
+}
+
+impl AsRef<[u8]> for InlineText {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl PartialEq<str> for InlineText {
+    fn eq(&self, other: &str) -> bool {
+        self.as_bytes() == other.as_bytes()
     }
 }
 

@@ -25,14 +25,25 @@ const MAX_NAME: usize = 255;
 const MAX_REPO_PATH: usize = 255;
 
 /// Checks `text` against [`NAME_PATTERN`] and 2 to 255 characters.
+/// A character that a name may begin with.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'0'..=b'9')
+}
+
+/// One that may stand between those.
+const fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'.' | b'_' | b'-')
+}
+
 fn check_name(text: &str) -> Result<(), NameError> {
-    let mut separated = true;
+    let (mut separated, mut wrong) = (true, false);
     for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'0'..=b'9' => separated = false,
-            b'.' | b'_' | b'-' if !separated => separated = true,
-            _ => return Err(NameError::Pattern(NAME_PATTERN)),
-        }
+        let plain = is_plain(byte);
+        wrong |= !plain & (separated | !is_separator(byte));
+        separated = !plain;
+    }
+    if wrong {
+        return Err(NameError::Pattern(NAME_PATTERN));
     }
     if !(MIN_NAME..=MAX_NAME).contains(&text.len()) {
         return Err(NameError::Length(MIN_NAME, MAX_NAME));
@@ -166,16 +177,14 @@ pub fn check_repo_path(path: &str) -> Result<(), NameError> {
     if path.len() > MAX_REPO_PATH {
         return Err(NameError::Length(1, MAX_REPO_PATH));
     }
-    let mut begins = true;
+    let (mut begins, mut wrong) = (true, false);
     for byte in path.bytes() {
-        match byte {
-            b'a'..=b'z' | b'0'..=b'9' => begins = false,
-            b'.' | b'_' | b'-' if !begins => {}
-            b'/' if !begins => begins = true,
-            _ => return Err(NameError::Pattern(REPO_SEGMENT_PATTERN)),
-        }
+        let plain = is_plain(byte);
+        let slash = byte == b'/';
+        wrong |= !plain & (begins | !(is_separator(byte) | slash));
+        begins = slash;
     }
-    if begins { Err(NameError::Pattern(REPO_SEGMENT_PATTERN)) } else { Ok(()) }
+    if begins || wrong { Err(NameError::Pattern(REPO_SEGMENT_PATTERN)) } else { Ok(()) }
 }
 
 impl RepoName {

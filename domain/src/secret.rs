@@ -286,23 +286,20 @@ impl ParsedSecret {
             .ok_or(SecretError::Foreign)?;
         let (prefix, kind) = Self::head(head, prefixes).ok_or(SecretError::Foreign)?;
         let (before, check) = text.split_at_checked(text.len() - CHECK_CHARS).unwrap_or_default();
-        let right = base62::decode(check.as_bytes()) == Some(crc32(before));
+        let right = base62::decode(check.as_bytes()) == Some([crc32(before).into()]);
         let (body, _) = tail.split_at_checked(BODY_CHARS).unwrap_or_default();
         let body = if right { base62::decode(body.as_bytes()) } else { None };
-        let Some(bytes) = body.map(Zeroizing::<[u8; BODY_BYTES]>::new) else {
+        let body = body.map(Zeroizing::<[u64; 5]>::new);
+        let Some(body) = body else {
             let ours = tail.bytes().all(|b| b.is_ascii_alphanumeric());
             return Err(if ours { SecretError::Damaged } else { SecretError::Foreign });
         };
-        let [format, generation, rest @ ..] = &*bytes;
-        let (selector, mac) = rest.split_at(16);
-        Ok(Self {
-            prefix,
-            kind,
-            format: *format,
-            generation: *generation,
-            selector: Selector::from_slice(selector).ok_or(SecretError::Damaged)?,
-            mac: mac.try_into().map(Zeroizing::new).map_err(|_| SecretError::Damaged)?,
-        })
+        let [mac_low, mac_high, selector_low, selector_high, head] = *body;
+        let head = u16::try_from(head).map_err(|_| SecretError::Damaged)?;
+        let [format, generation] = head.to_be_bytes();
+        let selector = Selector(joined(selector_high, selector_low));
+        let mac = Zeroizing::new(joined(mac_high, mac_low));
+        Ok(Self { prefix, kind, format, generation, selector, mac })
     }
 
     /// The accepted prefix and the kind of a token that begins with `head`.
@@ -340,14 +337,19 @@ impl fmt::Debug for ParsedSecret {
     }
 }
 
+/// The 16 bytes of a number of 128 bits, the highest first.
+const fn joined(high: u64, low: u64) -> [u8; 16] {
+    ((high as u128) << 64 | low as u128).to_be_bytes()
+}
+
 /// The CRC-32 (as zip and png have it) of `text`.
-fn crc32(text: &str) -> [u8; 4] {
-    crc32fast::hash(text.as_bytes()).to_be_bytes()
+fn crc32(text: &str) -> u32 {
+    crc32fast::hash(text.as_bytes())
 }
 
 /// The same, as it stands at the end of a secret.
 fn checksum(text: &str) -> [u8; CHECK_CHARS] {
-    base62::encode(&crc32(text))
+    base62::encode(&crc32(text).to_be_bytes())
 }
 
 #[cfg(test)]

@@ -182,8 +182,8 @@ pub(crate) fn bar_of(
     subject: Subject<'_>,
 ) -> Option<Bar> {
     let fits = |found: &&PrincipalFacts| match subject {
-        Subject::User(name) => &*found.name == name && found.kind != PrincipalKind::Org,
-        Subject::Robot(name) => &*found.name == name && found.kind == PrincipalKind::Robot,
+        Subject::User(name) => found.name == *name && found.kind != PrincipalKind::Org,
+        Subject::Robot(name) => found.name == *name && found.kind == PrincipalKind::Robot,
         Subject::Token(_) => true,
         Subject::Unknown => false,
     };
@@ -450,12 +450,12 @@ impl App {
         caller: &Caller,
         name: &str,
     ) -> Result<Option<(Arc<PrincipalFacts>, AsOf)>, Error> {
-        if *caller.principal.name == *name {
+        if caller.principal.name == *name {
             return Ok(Some((Arc::clone(&caller.principal), caller.as_of)));
         }
         if let Some(id) = self.hints.get(name)
             && let Some(facts) = self.facts.principal(&self.db, id).await?
-            && *facts.name == *name
+            && facts.name == *name
         {
             return Ok(Some((facts, AsOf::default())));
         }

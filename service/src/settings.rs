@@ -170,13 +170,15 @@ impl Quay {
     }
 
     /// Whether the settings name `name` as a superuser.
-    pub fn names_superuser(&self, name: &str) -> bool {
-        self.super_users.iter().any(|n| n.as_str() == name)
+    pub fn names_superuser(&self, name: impl AsRef<[u8]>) -> bool {
+        let name = name.as_ref();
+        self.super_users.iter().any(|n| n.as_str().as_bytes() == name)
     }
 
     /// Whether the settings name `name` as one who may read everything.
-    pub fn names_global_readonly(&self, name: &str) -> bool {
-        self.global_readonly_super_users.iter().any(|n| n.as_str() == name)
+    pub fn names_global_readonly(&self, name: impl AsRef<[u8]>) -> bool {
+        let name = name.as_ref();
+        self.global_readonly_super_users.iter().any(|n| n.as_str().as_bytes() == name)
     }
 
     /// Whether the robot `name` may sign in.

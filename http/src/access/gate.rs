@@ -90,7 +90,14 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().ok_or_else(Refusal::nobody)?;
     let token = || {
-        let mut parts = value.to_str().ok()?.split_ascii_whitespace();
+        let text = value.to_str().ok()?;
+        // as nearly everybody writes it
+        if let Some(token) = text.strip_prefix("Bearer ")
+            && token.bytes().all(|byte| byte.is_ascii_graphic())
+        {
+            return (!token.is_empty()).then_some(token);
+        }
+        let mut parts = text.split_ascii_whitespace();
         let (scheme, token, rest) = (parts.next()?, parts.next()?, parts.next());
         (scheme.eq_ignore_ascii_case("bearer") && rest.is_none()).then_some(token)
     };
@@ -100,7 +107,12 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
 /// `application/json`, once; parameters allowed.
 fn is_json(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
-    let value = values.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let Some(value) = values.next() else { return false };
+    // as nearly everybody writes it
+    if value == "application/json" {
+        return values.next().is_none();
+    }
+    let value = value.to_str().unwrap_or_default();
     let kind = value.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/json") && values.next().is_none()
 }

@@ -52,7 +52,7 @@ impl Keyed for PrincipalFacts {
 
     fn touch(&self) {
         black_box((self.id, self.account, self.session_epoch, self.enabled));
-        black_box((self.name.len(), self.teams.first(), self.teams.last()));
+        black_box((self.name.as_bytes().len(), self.teams.first(), self.teams.last()));
     }
 }
 

@@ -127,7 +127,7 @@ impl App {
 /// password.
 fn own(name: &str, caller: Result<Caller, Error>) -> Result<Caller, Error> {
     match caller {
-        Ok(caller) if &*caller.principal.name == name => Ok(caller),
+        Ok(caller) if caller.principal.name == *name => Ok(caller),
         Ok(_) => Err(BadCredential::Password.into()),
         Err(Error::BadCredential(BadCredential::Unknown | BadCredential::Expired)) => {
             Err(BadCredential::Password.into())
