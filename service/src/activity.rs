@@ -92,12 +92,13 @@ impl Part {
         self.flushes.load(Relaxed) + 1
     }
 
-    /// Notes a use, if there is room for it; in which round.
+    /// Notes a use, if there is room for it and no later one is noted; in which round.
     fn note(&self, id: TokenId, lookup: &Lookup, last: Use) -> Option<u64> {
         let mut uses = self.lock();
         if let Some(Noted { first, more }) = uses.get_mut(&id) {
             match std::iter::once(first).chain(&mut *more).find(|(known, _)| known == lookup) {
-                Some((_, known)) => *known = last,
+                Some((_, known)) if known.at <= last.at => *known = last,
+                Some(_) => {}
                 None => more.push((*lookup, last)),
             }
         } else if uses.len() < MOST_IN_PART {
@@ -143,10 +144,10 @@ impl Activity {
         }
     }
 
-    /// Notes a use that could not be written, unless there was one since.
-    fn note_again(&self, id: TokenId, lookup: &Lookup, last: Use) {
-        if let Some(part) = self.part(&id).filter(|part| !part.lock().contains_key(&id)) {
-            part.note(id, lookup, last);
+    /// Notes uses that could not be written, where there were none since.
+    fn note_again(&self, uses: &[(TokenId, Lookup, Use)]) {
+        for (id, lookup, last) in uses {
+            self.part(id).and_then(|part| part.note(*id, lookup, *last));
         }
     }
 
@@ -195,9 +196,7 @@ impl App {
                 Ok(())
             });
             if let Err(error) = written.await {
-                for (id, lookup, last) in all.iter().skip(done * BATCH) {
-                    self.activity.note_again(*id, lookup, *last);
-                }
+                self.activity.note_again(all.get(done * BATCH..).unwrap_or_default());
                 return Err(error);
             }
         }
@@ -296,9 +295,23 @@ mod tests {
         }
         let taken = activity.take();
         activity.used(&since, UnixMillis(2), None);
-        for (id, lookup, last) in &taken {
-            activity.note_again(*id, lookup, *last);
-        }
+        activity.note_again(&taken);
         assert_eq!((last(&activity, &again), last(&activity, &since)), (Some(1), Some(2)));
+    }
+
+    #[test]
+    fn a_use_through_one_secret_that_was_not_written_outlives_a_use_through_another() {
+        let (activity, chance) = (Activity::default(), Count(AtomicU64::new(1)));
+        let (old, lookup) = (token(&chance), token(&chance).lookup);
+        let new = NotedToken::new(TokenFacts { lookup, ..TokenFacts::clone(&old) });
+        activity.used(&old, UnixMillis(1), None);
+        let taken = activity.take();
+        activity.used(&new, UnixMillis(2), None);
+        activity.note_again(&taken);
+        let of = |token: &NotedToken| {
+            activity.pending_of(&token.id, &token.lookup).map(|last| last.at.0)
+        };
+        assert_eq!((of(&old), of(&new)), (Some(1), Some(2)));
+        assert_eq!(activity.pending(&old.id).map(|last| last.at.0), Some(2));
     }
 }
