@@ -182,10 +182,13 @@ async fn drain(mut body: Body) {
 mod tests {
     use super::*;
 
-    /// A byte in a second, for ever.
-    struct Trickle(tokio::time::Interval);
+    /// What comes when it is asked for.
+    struct Pieces<F>(F);
 
-    impl hyper::body::Body for Trickle {
+    impl<F> hyper::body::Body for Pieces<F>
+    where
+        F: FnMut(&mut Context<'_>) -> Poll<Option<&'static str>> + Unpin,
+    {
         type Data = Bytes;
         type Error = std::convert::Infallible;
 
@@ -193,8 +196,8 @@ mod tests {
             mut self: Pin<&mut Self>,
             cx: &mut Context<'_>,
         ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-            ready!(self.0.poll_tick(cx));
-            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"a")))))
+            let next = ready!((self.0)(cx));
+            Poll::Ready(next.map(|piece| Ok(Frame::data(Bytes::from_static(piece.as_bytes())))))
         }
     }
 
@@ -210,7 +213,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn body_that_comes_byte_by_byte_is_given_up() {
-        let slow = Trickle(tokio::time::interval(Duration::from_secs(1)));
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        let slow = Pieces(move |cx: &mut Context<'_>| second.poll_tick(cx).map(|_| Some("a")));
         let started = tokio::time::Instant::now();
         let read = read(Body::new(Limited::new(Body::new(slow), 1 << 20, false))).await;
         assert_eq!(read, Err(BodyError::TooSlow));
@@ -222,25 +226,17 @@ mod tests {
         assert_eq!(read_at_most(3, "four").await, Err(BodyError::TooLarge));
     }
 
-    /// Pieces, of which each comes when it was asked for twice.
-    struct Hesitant(Vec<&'static str>, bool);
-
-    impl hyper::body::Body for Hesitant {
-        type Data = Bytes;
-        type Error = std::convert::Infallible;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-            self.1 = !self.1;
-            if self.1 {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+    /// These pieces, of which each is waited for; with `at_once` the first is not.
+    fn hesitant(mut pieces: Vec<&'static str>, at_once: bool) -> Body {
+        let mut waits = at_once;
+        Body::new(Pieces(move |cx: &mut Context<'_>| {
+            waits = !waits;
+            if !waits {
+                return Poll::Ready((!pieces.is_empty()).then(|| pieces.remove(0)));
             }
-            let next = (!self.0.is_empty()).then(|| self.0.remove(0));
-            Poll::Ready(next.map(|piece| Ok(Frame::data(Bytes::from_static(piece.as_bytes())))))
-        }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }))
     }
 
     #[tokio::test]
@@ -256,7 +252,7 @@ mod tests {
         ] {
             let whole = pieces.concat();
             let ended = pieces.is_empty() && !waits;
-            let begun = begin(limited(Body::new(Hesitant(pieces, !waits)), 4)).await;
+            let begun = begin(limited(hesitant(pieces, !waits), 4)).await;
             // else nobody knows yet whether that was all
             assert_eq!(begun.whole(), ended.then_some(&Bytes::new()));
             assert_eq!(begun.read().await, Ok(Bytes::from(whole)));
