@@ -127,11 +127,11 @@ async fn granted(
     may_change: bool,
 ) -> Result<Granted, Refusal> {
     let origin = visit.origin();
-    let soon = first_asked(registry, form.all("scope"));
     let caller = match basic {
         None => None,
         Some(Err(NotBasic)) => return Err(Refusal::not_basic()),
         Some(Ok(Basic { user, secret })) => {
+            let soon = first_asked(registry, form.all("scope"));
             let caller =
                 registry.app.registry_login(&user, secret, true, soon.as_ref(), &origin).await;
             Some(caller.map_err(|error| Refusal::of(&error, &Login::of(&user)))?)
