@@ -166,10 +166,10 @@ impl Facts {
     pub fn new(memory_bytes: usize, max_staleness: Duration) -> Self {
         let share = |percent: u64| u64::try_from(memory_bytes).unwrap_or(u64::MAX) / 100 * percent;
         Self {
-            tokens: Shelf::new(share(40), 450),
-            principals: Shelf::new(share(25), 450),
-            teams: Shelf::new(share(5), 300),
-            repos: Shelf::new(share(30), 500),
+            tokens: Shelf::new(share(40), 300),
+            principals: Shelf::new(share(25), 250),
+            teams: Shelf::new(share(5), 150),
+            repos: Shelf::new(share(30), 250),
             gate: Gate::new(),
             fills: Histogram::default(),
             max_staleness,

@@ -10,7 +10,7 @@ use crate::table::{AROUND, Keyed, Table};
 /// So much of `cache.memory` is room for hints.
 const SHARE: usize = 20;
 /// What a hint weighs, about.
-const EACH: u64 = 128;
+const EACH: u64 = 112;
 
 struct Hint {
     name: InlineText,
