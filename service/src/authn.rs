@@ -138,7 +138,7 @@ impl App {
     /// Lets in whom a token reaches, if it and he may act at the moment.
     fn admit(&self, found: Credentials, origin: &Origin) -> Result<Caller, Error> {
         let now = self.now();
-        let Credentials { token, principal, owner, as_of } = found;
+        let Credentials { token, principal, owner, repo, as_of } = found;
         let admits = |robot: &str| self.settings.quay.admits_robot(robot);
         may_act(Some(token.state(now)), principal.as_deref(), owner.as_deref(), admits)
             .map_err(refused)?;
@@ -150,6 +150,7 @@ impl App {
             credential: credential(&token),
             principal,
             standing,
+            repo,
             as_of,
         })
     }
@@ -177,7 +178,7 @@ impl App {
         let credential = Credential::Session { id: session.id, signed_in_at: session.signed_in_at };
         let standing = self.standing(&principal);
         let (caps, as_of) = (Caps::DIRECT, AsOf::default());
-        Ok(Some(Caller { principal, credential, caps, standing, as_of }))
+        Ok(Some(Caller { principal, credential, caps, standing, repo: None, as_of }))
     }
 
     /// Who comes with a user name (or e-mail address) and a password.
@@ -223,7 +224,8 @@ impl App {
         }
         let standing = self.standing(&principal);
         let (caps, as_of) = (Caps::DIRECT, AsOf::default());
-        Ok(Caller { principal, credential: Credential::Password, caps, standing, as_of })
+        let credential = Credential::Password;
+        Ok(Caller { principal, credential, caps, standing, repo: None, as_of })
     }
 
     /// The user with this name or e-mail address; robots and organisations are none.

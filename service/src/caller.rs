@@ -7,7 +7,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use claviger_domain::{
     Error, TokenKind, UnixMillis,
-    access::Standing,
+    access::{RepoAcl, Standing},
     id::{ApplicationId, PrincipalId, RequestId, SessionId, TokenId},
     principal::{PrincipalFacts, PrincipalKind},
     scope::{Caps, Scopes, UserCap},
@@ -54,7 +54,9 @@ pub struct Caller {
     pub caps: Caps,
     /// What the settings make of the principal.
     pub standing: Standing,
-    /// Until the next eviction the principal need not be looked up again.
+    /// The repository that he was expected to ask about, if that was remembered.
+    pub repo: Option<Arc<RepoAcl>>,
+    /// Until the next eviction the principal and the repository need not be looked up again.
     pub as_of: AsOf,
 }
 
@@ -107,7 +109,7 @@ impl FreshUser {
 impl Caller {
     /// The principal, for a decision.
     pub(crate) fn known(&self) -> Known<'_> {
-        Known { facts: &self.principal, as_of: self.as_of }
+        Known { facts: &self.principal, as_of: self.as_of, repo: self.repo.as_ref() }
     }
 
     /// Whether a person is calling, and not a robot.

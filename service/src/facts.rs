@@ -22,6 +22,7 @@ mod few;
 mod gate;
 mod gather;
 mod shelf;
+mod sign_in;
 mod weight;
 
 /// What `gate` is made of.
@@ -48,7 +49,7 @@ use claviger_store::{Db, Memory, Touched, feed::Feed};
 use crate::{activity::NotedToken, histogram::Histogram};
 
 pub(crate) use self::gather::{About, Known};
-pub use self::{few::Few, gather::Soon};
+pub use self::{few::Few, sign_in::Soon};
 use self::{
     gate::{Epoch, Gate},
     shelf::Shelf,
@@ -125,6 +126,8 @@ pub struct Credentials {
     pub principal: Option<Arc<PrincipalFacts>>,
     /// The owner of a robot, who must not be disabled either.
     pub owner: Option<Arc<PrincipalFacts>>,
+    /// The repository that will be decided about, if that was known and remembered.
+    pub repo: Option<Arc<RepoAcl>>,
     /// The epoch of all of them.
     pub as_of: AsOf,
 }

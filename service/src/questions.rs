@@ -317,7 +317,11 @@ impl App {
             // nothing has no name
             _ => About::Namespace(""),
         };
-        let known = whom.principal.as_ref().map(|(facts, as_of)| Known { facts, as_of: *as_of });
+        // what is known of one epoch goes together, whoever it was looked at for
+        let known = whom.principal.as_ref().map(|(facts, as_of)| {
+            let repo = caller.repo.as_ref().filter(|_| *as_of == caller.as_of);
+            Known { facts, as_of: *as_of, repo }
+        });
         let gathered =
             self.facts.gather(&self.db, known, about, caps, |facts| self.standing(facts)).await?;
         let state = whom.token.as_ref().map(|token| token.state(self.now()));

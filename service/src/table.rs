@@ -137,14 +137,7 @@ impl<T: Keyed> Table<T> {
     pub(crate) fn get(&self, key: &T::Key) -> Option<Arc<T>> {
         let place = self.place(key);
         let part = self.part(place)?;
-        let found = part.read().find(place, key).map(|(bucket, way, fact)| {
-            bucket.used(way);
-            Arc::clone(fact)
-        });
-        if found.is_some() {
-            part.hits.fetch_add(1, Relaxed);
-        }
-        found
+        part.hit(&part.read(), place, key)
     }
 
     /// Keeps a fact, in the place of another one with its key. One that weighs too much is not kept.
@@ -204,6 +197,14 @@ impl<T: Keyed> Part<T> {
 
     fn write(&self) -> RwLockWriteGuard<'_, Kept<T>> {
         self.kept.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The fact with this key among `kept`, which is what the part keeps; that it was used is noted.
+    fn hit(&self, kept: &Kept<T>, place: Place, key: &T::Key) -> Option<Arc<T>> {
+        let (bucket, way, fact) = kept.find(place, key)?;
+        bucket.used(way);
+        self.hits.fetch_add(1, Relaxed);
+        Some(Arc::clone(fact))
     }
 }
 

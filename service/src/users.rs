@@ -279,7 +279,8 @@ impl App {
         let principal = principal.filter(|user| user.enabled).ok_or(BadCredential::Unknown)?;
         let standing = self.standing(&principal);
         let (credential, caps) = (Credential::Password, Caps::DIRECT);
-        let caller = Caller { principal, credential, caps, standing, as_of: AsOf::default() };
+        let as_of = AsOf::default();
+        let caller = Caller { principal, credential, caps, standing, repo: None, as_of };
         self.begin_session(caller, origin).await
     }
 

@@ -41,6 +41,11 @@ pub(crate) const OF_TOKENS: &str =
 pub(crate) const IN_ORDER: &str = "token_id, at DESC";
 
 statements! {
+    // the usual case, which reads and writes one row
+    AGAIN = Stmt::same(
+        "UPDATE token_use SET at = $3, address = $4
+         WHERE token_id = $1 AND lookup = $2 AND at <= $3"
+    );
     // one that was swept out meanwhile is not brought back
     NOTE = Stmt::same(
         "INSERT INTO token_use (token_id, lookup, at, address)
@@ -72,5 +77,9 @@ pub fn note(
     at: UnixMillis,
     address: Option<&str>,
 ) -> Result<(), StoreError> {
-    tx.execute(&NOTE, &[id.into(), lookup.into(), at.into(), address.into()]).map(drop)
+    let params = [id.into(), lookup.into(), at.into(), address.into()];
+    if tx.execute(&AGAIN, &params)? == 0 {
+        tx.execute(&NOTE, &params)?;
+    }
+    Ok(())
 }

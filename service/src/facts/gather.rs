@@ -4,18 +4,14 @@ use std::{sync::Arc, time::Instant};
 
 use claviger_domain::{
     Error,
-    access::{Grantee, NamespaceFacts, RepoAcl, Standing},
+    access::{NamespaceFacts, RepoAcl, Standing},
     id::PrincipalId,
-    name::RepoName,
     principal::{PrincipalFacts, PrincipalKind, TeamFacts},
     scope::Caps,
 };
 use claviger_store::{Db, Query, principals, repositories, teams, tokens};
 
-use crate::{
-    activity::NotedToken,
-    table::{Glance, bring},
-};
+use crate::activity::NotedToken;
 
 use super::{
     AsOf, Credentials, Facts, Few, Gathered, Lookup,
@@ -26,9 +22,6 @@ use super::{
 /// How often a question is asked anew while the facts change under it, before it is answered from
 /// one snapshot of the store.
 const ATTEMPTS: usize = 3;
-
-/// How many teams with a permission are looked at ahead: most repositories have no more.
-const TEAMS_AHEAD: usize = 4;
 
 /// What is asked about.
 #[derive(Clone, Copy, Debug)]
@@ -49,18 +42,17 @@ impl<'a> About<'a> {
     }
 }
 
-/// Which repository will be decided about when it is known who asks, if that is known already.
-pub type Soon<'a> = Option<&'a RepoName>;
-
 /// A principal whose fact was looked at a moment ago.
 #[derive(Clone, Copy)]
 pub(crate) struct Known<'a> {
     pub(crate) facts: &'a Arc<PrincipalFacts>,
     pub(crate) as_of: AsOf,
+    /// A repository that was looked at in the same epoch.
+    pub(crate) repo: Option<&'a Arc<RepoAcl>>,
 }
 
 /// Several facts that are wanted together.
-trait Question {
+pub(super) trait Question {
     type Answer: Send + 'static;
 
     /// Gathers them, which began in the epoch `since`.
@@ -104,65 +96,11 @@ impl Question for Lookup {
             Source::Memory | Source::Both(_) => AsOf(Some(since)),
             Source::Store(_) => AsOf(None),
         };
-        Ok(Ok(Some(Credentials { token, principal, owner, as_of })))
+        Ok(Ok(Some(Credentials { token, principal, owner, repo: None, as_of })))
     }
 
     fn owned(&self) -> impl Question<Answer = Self::Answer> + Send + 'static {
         *self
-    }
-}
-
-/// A token, and the repository that will be decided about next.
-struct SignIn<'a> {
-    lookup: &'a Lookup,
-    soon: Soon<'a>,
-}
-
-/// The same, with nothing borrowed.
-struct OwnedSignIn {
-    lookup: Lookup,
-    repo: Option<RepoName>,
-}
-
-impl Question for SignIn<'_> {
-    type Answer = Option<Credentials>;
-
-    fn ask(
-        &self,
-        facts: &Facts,
-        source: &mut Source<'_>,
-        since: Epoch,
-    ) -> Result<Result<Self::Answer, Missing>, Error> {
-        self.lookup.ask(facts, source, since)
-    }
-
-    fn owned(&self) -> impl Question<Answer = Self::Answer> + Send + 'static {
-        OwnedSignIn { lookup: *self.lookup, repo: self.soon.cloned() }
-    }
-}
-
-impl Question for OwnedSignIn {
-    type Answer = Option<Credentials>;
-
-    fn ask(
-        &self,
-        facts: &Facts,
-        source: &mut Source<'_>,
-        since: Epoch,
-    ) -> Result<Result<Self::Answer, Missing>, Error> {
-        let answer = self.lookup.ask(facts, source, since)?;
-        let who = answer.as_ref().ok().and_then(Option::as_ref);
-        let who = who.and_then(|found| found.principal.as_deref());
-        // what a snapshot says is not kept
-        if let (Some(who), Some(repo), Source::Both(_)) = (who, &self.repo, &source) {
-            // only to have it remembered: the decision gathers it anew, and tells of trouble
-            let _ = facts.foresee(source, since, who, repo.as_str());
-        }
-        Ok(answer)
-    }
-
-    fn owned(&self) -> impl Question<Answer = Self::Answer> + Send + 'static {
-        Self { lookup: self.lookup, repo: self.repo.clone() }
     }
 }
 
@@ -214,9 +152,10 @@ impl Question for Decision<'_> {
         since: Epoch,
     ) -> Result<Result<Raw, Missing>, Error> {
         let mut raw = Raw { principal: None, teams: Few::default(), acl: None, namespace: None };
+        let remembers = !matches!(source, Source::Store(_));
+        let current = |known: &Known<'_>| remembers && known.as_of == AsOf(Some(since));
         if let Some(known) = self.principal {
-            let current = known.as_of == AsOf(Some(since)) && !matches!(source, Source::Store(_));
-            raw.principal = if current {
+            raw.principal = if current(&known) {
                 Some(Arc::clone(known.facts))
             } else {
                 match facts.find_principal(source, since, &known.facts.id)? {
@@ -226,10 +165,14 @@ impl Question for Decision<'_> {
             };
         }
         if let About::Repo(name) = self.about {
-            match facts.find_acl(source, since, name)? {
-                Ok(acl) => raw.acl = acl,
-                Err(missing) => return Ok(Err(missing)),
-            }
+            let known = self.principal.filter(current).and_then(|known| known.repo);
+            raw.acl = match known.filter(|acl| acl.name.as_str() == name) {
+                Some(acl) => Some(Arc::clone(acl)),
+                None => match facts.find_acl(source, since, name)? {
+                    Ok(acl) => acl,
+                    Err(missing) => return Ok(Err(missing)),
+                },
+            };
         }
         raw.namespace = match (&raw.acl, &mut *source) {
             (Some(acl), _) => Some(acl.namespace),
@@ -270,7 +213,7 @@ impl Question for OwnedDecision {
         source: &mut Source<'_>,
         since: Epoch,
     ) -> Result<Result<Raw, Missing>, Error> {
-        let known = |(facts, as_of)| Known { facts, as_of };
+        let known = |(facts, as_of)| Known { facts, as_of, repo: None };
         let principal = self.principal.as_ref().map(|(facts, as_of)| known((facts, *as_of)));
         let about = if self.repo { About::Repo(&self.name) } else { About::Namespace(&self.name) };
         Decision { principal, about }.ask(facts, source, since)
@@ -303,7 +246,7 @@ impl Facts {
         self.principals.find(&self.gate, since, source, id, |q, id| principals::facts(q, id))
     }
 
-    fn find_team(
+    pub(super) fn find_team(
         &self,
         source: &mut Source<'_>,
         since: Epoch,
@@ -312,30 +255,18 @@ impl Facts {
         self.teams.find(&self.gate, since, source, &of.team, |q, id| teams::facts(q, id))
     }
 
-    fn find_acl(&self, source: &mut Source<'_>, since: Epoch, name: &str) -> Found<RepoAcl> {
+    pub(super) fn find_acl(
+        &self,
+        source: &mut Source<'_>,
+        since: Epoch,
+        name: &str,
+    ) -> Found<RepoAcl> {
         let read = |q: &mut dyn Query, _: &[u8]| repositories::acl(q, name);
         self.repos.find(&self.gate, since, source, name.as_bytes(), read)
     }
 
-    /// Has what a decision about the repository `name` looks at remembered, beside who asks.
-    fn foresee(
-        &self,
-        source: &mut Source<'_>,
-        since: Epoch,
-        who: &PrincipalFacts,
-        name: &str,
-    ) -> Result<(), Error> {
-        let acl = self.find_acl(source, since, name)?.ok().flatten();
-        let org = acl.as_ref().map(|acl| acl.namespace);
-        let org = org.filter(|namespace| namespace.kind == PrincipalKind::Org);
-        for of in who.teams.iter().filter(|of| org.is_some_and(|org| of.org == org.id)) {
-            self.find_team(source, since, of)?.ok();
-        }
-        Ok(())
-    }
-
     /// The answer to `question`, of one moment.
-    async fn settled<Q: Question>(
+    pub(super) async fn settled<Q: Question>(
         self: &Arc<Self>,
         db: &Db,
         question: &Q,
@@ -405,39 +336,6 @@ impl Facts {
         self.settled(db, lookup).await
     }
 
-    /// The same; when the store is read for it, what a decision about the repository that `soon` says
-    /// looks at is read along, so that the decision need not go there once more.
-    pub(crate) async fn sign_in(
-        self: &Arc<Self>,
-        db: &Db,
-        lookup: &Lookup,
-        soon: Soon<'_>,
-    ) -> Result<Option<Credentials>, Error> {
-        if let Some(name) = soon {
-            self.look_ahead(lookup, name);
-        }
-        self.settled(db, &SignIn { lookup, soon }).await
-    }
-
-    /// Brings near what a decision about the repository `name` for a token will look at, if it is
-    /// remembered; nothing is learned from it.
-    fn look_ahead(&self, lookup: &Lookup, name: &RepoName) {
-        let known = (self.tokens.glance(lookup), self.repos.glance(name.as_bytes()));
-        bring(&known);
-        let (token, repo) = &known;
-        let token = token.as_ref().and_then(Glance::fact);
-        let principal = token.and_then(|token| self.principals.glance(&token.principal));
-        let repo = repo.as_ref().and_then(Glance::fact);
-        let namespace = repo.and_then(|repo| self.principals.glance(&repo.namespace.id));
-        let grants = repo.map(|repo| repo.grants.iter());
-        let mut teams = grants.into_iter().flatten().filter_map(|grant| match grant.to {
-            Grantee::Team(team) => self.teams.glance(&team),
-            Grantee::Principal(_) => None,
-        });
-        let teams: [_; TEAMS_AHEAD] = std::array::from_fn(|_| teams.next());
-        bring(&([principal, namespace], teams));
-    }
-
     /// A principal by id; `None` when there is none.
     pub(crate) async fn principal(
         self: &Arc<Self>,
@@ -461,7 +359,7 @@ impl Facts {
         caps: Caps,
         standing: impl FnOnce(&PrincipalFacts) -> Standing,
     ) -> Result<Gathered, Error> {
-        let known = Known { facts: principal, as_of: AsOf(None) };
+        let known = Known { facts: principal, as_of: AsOf(None), repo: None };
         let decision = Decision { principal: Some(known), about };
         let raw = decision.ask(self, &mut Source::Store(q), self.gate.now())?;
         let raw = raw.map_err(|Missing| lost())?;

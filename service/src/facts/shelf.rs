@@ -84,6 +84,11 @@ impl<T: Keyed<Key: ToOwned<Owned: Hash + Eq + Clone>>> Shelf<T> {
         Ok(Ok(found))
     }
 
+    /// The fact `key`, if it is remembered.
+    pub(super) fn get(&self, key: &T::Key) -> Option<Arc<T>> {
+        self.table.get(key)
+    }
+
     /// A glance at the fact `key`, if it is remembered.
     pub(super) fn glance(&self, key: &T::Key) -> Option<Glance<'_, T>> {
         self.table.glance(key)

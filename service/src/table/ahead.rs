@@ -3,18 +3,18 @@
 //! Among a million facts, a look-up waits for the main memory twice: for its bucket, and for its
 //! fact. A processor goes on to what comes behind while it waits, and so waits for many lines at
 //! once, but not past a lock, which every look-up takes. So here all locks are taken first, then
-//! all buckets are looked at, and then all facts. Nothing is answered: the look-ups that follow
-//! find their lines near.
+//! all buckets are looked at, and then all facts; after that each is found near ([`Glance::take`]).
 
 use std::{
     hint::black_box,
-    sync::{RwLockReadGuard, atomic::Ordering::Relaxed},
+    sync::{Arc, RwLockReadGuard, atomic::Ordering::Relaxed},
 };
 
-use super::{Bucket, Kept, Keyed, Place, Table};
+use super::{Bucket, Kept, Keyed, Part, Place, Table};
 
 /// Where a fact would be, if it is there.
 pub(crate) struct Glance<'a, T> {
+    part: &'a Part<T>,
     kept: RwLockReadGuard<'a, Kept<T>>,
     place: Place,
 }
@@ -33,8 +33,9 @@ impl<T: Keyed> Table<T> {
     /// whoever holds one lock must not wait for another.
     pub(crate) fn glance(&self, key: &T::Key) -> Option<Glance<'_, T>> {
         let place = self.place(key);
-        let kept = self.part(place)?.kept.try_read().ok()?;
-        Some(Glance { kept, place })
+        let part = self.part(place)?;
+        let kept = part.kept.try_read().ok()?;
+        Some(Glance { part, kept, place })
     }
 }
 
@@ -50,6 +51,11 @@ impl<T: Keyed> Glance<'_, T> {
         let mark = self.place.mark();
         let mut ways = bucket.marks.iter().zip(&bucket.facts);
         ways.find_map(|(its, fact)| fact.as_deref().filter(|_| *its == mark))
+    }
+
+    /// The fact, as [`Table::get`] gives it.
+    pub(crate) fn take(self, key: &T::Key) -> Option<Arc<T>> {
+        self.part.hit(&self.kept, self.place, key)
     }
 }
 
