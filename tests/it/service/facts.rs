@@ -156,20 +156,43 @@ async fn verdicts(app: &App, who: &[Arc<PrincipalFacts>]) -> Vec<String> {
             credential: Credential::Password,
             caps: Caps::DIRECT,
             standing: claviger_domain::access::Standing::default(),
+            repo: None,
             as_of: claviger_service::facts::AsOf::default(),
         };
         for repo in REPOS {
             let name: RepoName = repo.parse().unwrap();
-            let gathered = app.about_repo(Some(&caller), &name).await.unwrap();
-            let asker = gathered.asker();
-            let may = gathered.acl.as_ref().map(|acl| {
-                let may = Action::ALL.iter().filter(|action| decide(&asker, acl, **action));
-                may.map(|action| action.as_str()).collect()
-            });
-            all.push(line(&principal.name, repo, may.as_ref()));
+            all.push(line(&principal.name, repo, verdict(app, &caller, &name).await.as_ref()));
         }
     }
     all
+}
+
+/// What `caller` may do with `repo`, as `app` sees it; `None` when there is none.
+async fn verdict(app: &App, caller: &Caller, repo: &RepoName) -> Option<BTreeSet<&'static str>> {
+    let gathered = app.about_repo(Some(caller), repo).await.unwrap();
+    let asker = gathered.asker();
+    gathered.acl.as_ref().map(|acl| {
+        let may = Action::ALL.iter().filter(|action| decide(&asker, acl, **action));
+        may.map(|action| action.as_str()).collect()
+    })
+}
+
+/// One random change of what `reader` may do with `repo`.
+fn change_for_reader(tx: &mut Tx<'_>, chance: &SeededChance, repo: &str) -> Result<(), Error> {
+    let (reader, repo) = (name(tx, "reader"), repositories::find(tx, repo)?.unwrap());
+    match chance.below(3) {
+        0 => {
+            let role = *chance.pick(Role::ALL);
+            let now = claviger_domain::UnixMillis(0);
+            permissions::give(tx, &repo, &Grantee::Principal(reader.id), role, now)?;
+        }
+        1 => drop(permissions::take_from_user(tx, &repo, "reader")?),
+        _ => {
+            let (visibility, state) = (*chance.pick(Visibility::ALL), *chance.pick(RepoState::ALL));
+            repositories::update(tx, &Repository { visibility, state, ..repo })?;
+        }
+    }
+    Ok(())
 }
 
 both! {
@@ -246,6 +269,46 @@ both! {
             assert_eq!(format!("{along:?}"), format!("{apart:?}"));
             assert_eq!(along.acl.is_some(), exists);
         }
+    }
+
+    /// Whether or not there is a change between the sign-in and the decision, and about whichever
+    /// repository it is.
+    async fn a_decision_after_a_sign_in_says_what_is_stored(engine: Engine) {
+        let of_seed = || settings::of(&Map::new(), &seed::read());
+        let (here, secrets) = TestApp::seeded(engine, of_seed()).await;
+        let mut forgetful = of_seed();
+        forgetful.cache.max_staleness = Duration::ZERO;
+        let stored = here.beside(forgetful);
+        let (secret, chance) = (secrets.ours(READER), Arc::new(SeededChance::new(11)));
+        let origin = Origin { door: "test", address: None, request_id: RequestId::random(&*chance) };
+        let repos = ["devtable/shared", "buynlarge/orgrepo"];
+        let (mut carried, mut changed) = (0, 0);
+        for round in 0..300 {
+            let [about, other, moved] = [(); 3].map(|()| *chance.pick::<&str>(&repos));
+            if chance.below(5) == 0 {
+                here.app.facts().evict(&[Touched::All]);
+            }
+            let soon: RepoName = about.parse().unwrap();
+            let caller =
+                here.app.authenticate_token_for(&secret, &[TokenKind::App], Some(&soon), &origin).await;
+            let caller = caller.unwrap();
+            carried += usize::from(caller.repo.is_some());
+            if chance.below(2) == 0 {
+                let dice = Arc::clone(&chance);
+                here.db.write(move |tx| change_for_reader(tx, &dice, moved)).await.unwrap();
+                changed += 1;
+            }
+            // an epoch means something to the one who counts it
+            let as_of = claviger_service::facts::AsOf::default();
+            let plain = Caller { repo: None, as_of, ..caller.clone() };
+            for name in [about, other, "devtable/nothing"] {
+                let name: RepoName = name.parse().unwrap();
+                let (seen, truth) = (verdict(&here.app, &caller, &name).await, verdict(&stored, &plain, &name).await);
+                assert_eq!(seen, truth, "round {round}, {name}");
+            }
+        }
+        assert!(carried > 50 && changed > 50, "{carried} carried, {changed} changed");
+        stored.close();
     }
 
     /// A change between the sign-in and the decision is seen by the decision.
