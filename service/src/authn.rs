@@ -65,11 +65,12 @@ impl App {
     /// As [`App::authenticate_token`].
     pub async fn authenticate_genuine(
         &self,
-        token: Genuine,
+        Genuine(verified): Genuine,
         soon: Soon<'_>,
         origin: &Origin,
     ) -> Result<Caller, Error> {
-        let caller = self.bearer_of(token, soon, origin).await?;
+        let found = self.facts.sign_in(&self.db, &verified.lookup, soon).await?;
+        let caller = self.bearer(&verified, found, origin)?;
         match &caller.credential {
             Credential::Token { kind: TokenKind::Api, scopes, .. }
                 if !scopes.has(Dialect::Native, Scopes::REGISTRY) =>
@@ -91,7 +92,9 @@ impl App {
         soon: Soon<'_>,
         origin: &Origin,
     ) -> Result<Caller, Error> {
-        self.bearer_of(self.genuine(text, opens)?, soon, origin).await
+        let Genuine(verified) = self.genuine(text, opens)?;
+        let found = self.facts.sign_in(&self.db, &verified.lookup, soon).await?;
+        self.bearer(&verified, found, origin)
     }
 
     /// The proof that the token `text` was made here, of a kind that `opens` names. Nothing is looked
@@ -104,21 +107,17 @@ impl App {
         Ok(Genuine(verified.ok_or(BadCredential::Unknown)?))
     }
 
-    /// Who comes with this token, whoever made it.
-    async fn bearer_of(
+    /// Who comes with a token of which this was verified and found, whoever made it.
+    fn bearer(
         &self,
-        Genuine(verified): Genuine,
-        soon: Soon<'_>,
+        verified: &Verified,
+        found: Option<Credentials>,
         origin: &Origin,
     ) -> Result<Caller, Error> {
-        let found = self.facts.sign_in(&self.db, &verified.lookup, soon).await?;
-        let found = found.ok_or(BadCredential::Unknown)?;
-        let same =
-            found.token.kind == verified.kind && found.token.key_generation == verified.generation;
-        if !same {
-            return Err(BadCredential::Unknown.into());
-        }
-        self.admit(found, origin)
+        let found = found.filter(|found| {
+            found.token.kind == verified.kind && found.token.key_generation == verified.generation
+        });
+        self.admit(found.ok_or(BadCredential::Unknown)?, origin)
     }
 
     /// Who comes with the secret `text`, which was made elsewhere, for a robot's token.

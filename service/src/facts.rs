@@ -40,7 +40,7 @@ use std::{
 
 use claviger_domain::{
     Error,
-    access::{Asker, NamespaceFacts, RepoAcl, Standing},
+    access::{Asker, Bar, Case, NamespaceFacts, RepoAcl, Standing},
     principal::{PrincipalFacts, TeamFacts},
     scope::Caps,
 };
@@ -143,6 +143,8 @@ pub struct Gathered {
     pub acl: Option<Arc<RepoAcl>>,
     /// The namespace; `None` when there is none.
     pub namespace: Option<NamespaceFacts>,
+    /// Whether the namespace belongs to a disabled user.
+    pub closed: bool,
     /// What the settings make of him.
     pub standing: Standing,
     /// What his credential may do at most.
@@ -161,6 +163,11 @@ impl Gathered {
             },
             None => Asker::ANONYMOUS,
         }
+    }
+
+    /// The question about the repository, of somebody whom `bar` keeps from acting.
+    pub fn case(&self, bar: Option<Bar>) -> Case<'_> {
+        Case { bar, asker: self.asker(), acl: self.acl.as_deref(), closed: self.closed }
     }
 }
 
@@ -221,10 +228,7 @@ impl Facts {
         caps: Caps,
         standing: impl FnOnce(&PrincipalFacts) -> Standing,
     ) -> Result<Gathered, Error> {
-        let raw = self.raw(db, principal, about).await?;
-        let standing = raw.principal.as_deref().map(standing).unwrap_or_default();
-        let gather::Raw { principal, teams, acl, namespace } = raw;
-        Ok(Gathered { principal, teams, acl, namespace, standing, caps })
+        Ok(self.raw(db, principal, about).await?.with(caps, standing))
     }
 }
 

@@ -108,19 +108,12 @@ pub(crate) struct Matter {
     pub(crate) token: Option<Arc<NotedToken>>,
     pub(crate) bar: Option<Bar>,
     pub(crate) gathered: Gathered,
-    /// Whether the namespace belongs to a disabled user.
-    pub(crate) closed: bool,
 }
 
 impl Matter {
     /// The question about a repository.
     pub(crate) fn case(&self) -> Case<'_> {
-        Case {
-            bar: self.bar,
-            asker: self.gathered.asker(),
-            acl: self.gathered.acl.as_deref(),
-            closed: self.closed,
-        }
+        self.gathered.case(self.bar)
     }
 
     /// The organisation, if it is one.
@@ -326,14 +319,7 @@ impl App {
             self.facts.gather(&self.db, known, about, caps, |facts| self.standing(facts)).await?;
         let state = whom.token.as_ref().map(|token| token.state(self.now()));
         let bar = self.bar(state, gathered.principal.as_deref(), question.subject).await?;
-        let closed = match gathered.namespace {
-            Some(namespace) if gathered.acl.is_some() && Some(namespace.id) != whom.id() => {
-                let facts = self.facts.principal(&self.db, namespace.id).await?;
-                facts.is_some_and(|facts| !facts.enabled)
-            }
-            _ => false,
-        };
-        Ok(Matter { insight, token: whom.token, bar, gathered, closed })
+        Ok(Matter { insight, token: whom.token, bar, gathered })
     }
 
     /// What bars the subject from acting at all.

@@ -15,7 +15,7 @@ mod refresh;
 
 use std::{sync::Arc, time::Duration};
 
-use claviger_domain::{Error, UnixMillis, id::PrincipalId, name::RepoName};
+use claviger_domain::{Error, UnixMillis, name::RepoName};
 
 use self::push::Push;
 pub(crate) use self::refresh::LIFE_MS as REFRESH_LIFE_MS;
@@ -181,9 +181,7 @@ impl App {
         origin: &Origin,
     ) -> Result<Actions, Error> {
         let gathered = self.about_repo(caller, name).await?;
-        if let Some(namespace) = gathered.namespace
-            && !self.enabled(namespace.id).await?
-        {
+        if gathered.closed {
             return Err(Error::denied("use", name.namespace()));
         }
         if let Some(acl) = &gathered.acl {
@@ -208,11 +206,6 @@ impl App {
             granted.insert(RegistryAction::Push);
         }
         Ok(granted)
-    }
-
-    async fn enabled(&self, namespace: PrincipalId) -> Result<bool, Error> {
-        let facts = self.facts.principal(&self.db, namespace).await?;
-        Ok(facts.is_none_or(|facts| facts.enabled))
     }
 }
 

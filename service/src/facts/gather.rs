@@ -122,11 +122,26 @@ impl Question for PrincipalId {
 }
 
 /// Facts without what the settings make of them.
+#[derive(Default)]
 pub(super) struct Raw {
-    pub(super) principal: Option<Arc<PrincipalFacts>>,
-    pub(super) teams: Few<Arc<TeamFacts>>,
-    pub(super) acl: Option<Arc<RepoAcl>>,
-    pub(super) namespace: Option<NamespaceFacts>,
+    principal: Option<Arc<PrincipalFacts>>,
+    teams: Few<Arc<TeamFacts>>,
+    acl: Option<Arc<RepoAcl>>,
+    namespace: Option<NamespaceFacts>,
+    closed: bool,
+}
+
+impl Raw {
+    /// The same with what the settings, and the credential, make of it.
+    pub(super) fn with(
+        self,
+        caps: Caps,
+        standing: impl FnOnce(&PrincipalFacts) -> Standing,
+    ) -> Gathered {
+        let Self { principal, teams, acl, namespace, closed } = self;
+        let standing = principal.as_deref().map(standing).unwrap_or_default();
+        Gathered { principal, teams, acl, namespace, closed, standing, caps }
+    }
 }
 
 /// What a decision about `about` looks at.
@@ -151,7 +166,7 @@ impl Question for Decision<'_> {
         source: &mut Source<'_>,
         since: Epoch,
     ) -> Result<Result<Raw, Missing>, Error> {
-        let mut raw = Raw { principal: None, teams: Few::default(), acl: None, namespace: None };
+        let mut raw = Raw::default();
         let remembers = !matches!(source, Source::Store(_));
         let current = |known: &Known<'_>| remembers && known.as_of == AsOf(Some(since));
         if let Some(known) = self.principal {
@@ -182,15 +197,27 @@ impl Question for Decision<'_> {
                 principals::namespace(&mut **q, self.about.namespace())?
             }
         };
-        let org = raw.namespace.filter(|namespace| namespace.kind == PrincipalKind::Org);
-        if let (Some(principal), Some(org)) = (&raw.principal, org) {
-            for of in principal.teams.iter().filter(|of| of.org == org.id) {
+        let Some(namespace) = raw.namespace else { return Ok(Ok(raw)) };
+        if namespace.kind == PrincipalKind::Org {
+            let teams = raw.principal.as_ref().map(|principal| principal.teams.iter());
+            for of in teams.into_iter().flatten().filter(|of| of.org == namespace.id) {
                 match facts.find_team(source, since, of)? {
                     Ok(team) => raw.teams.extend(team),
                     Err(missing) => return Ok(Err(missing)),
                 }
             }
+            // nobody disables an organisation
+            return Ok(Ok(raw));
         }
+        let own = raw.principal.as_ref().filter(|principal| principal.id == namespace.id);
+        let enabled = match own {
+            Some(principal) => principal.enabled,
+            None => match facts.find_principal(source, since, &namespace.id)? {
+                Ok(owner) => owner.is_none_or(|owner| owner.enabled),
+                Err(missing) => return Ok(Err(missing)),
+            },
+        };
+        raw.closed = !enabled;
         Ok(Ok(raw))
     }
 
@@ -237,7 +264,7 @@ impl Facts {
         self.tokens.find(&self.gate, since, source, lookup, read)
     }
 
-    fn find_principal(
+    pub(super) fn find_principal(
         &self,
         source: &mut Source<'_>,
         since: Epoch,
@@ -362,10 +389,7 @@ impl Facts {
         let known = Known { facts: principal, as_of: AsOf(None), repo: None };
         let decision = Decision { principal: Some(known), about };
         let raw = decision.ask(self, &mut Source::Store(q), self.gate.now())?;
-        let raw = raw.map_err(|Missing| lost())?;
-        let standing = raw.principal.as_deref().map(standing).unwrap_or_default();
-        let Raw { principal, teams, acl, namespace } = raw;
-        Ok(Gathered { principal, teams, acl, namespace, standing, caps })
+        Ok(raw.map_err(|Missing| lost())?.with(caps, standing))
     }
 
     /// Everything that a decision about `about` looks at, without what the settings and the

@@ -28,35 +28,12 @@ const TEAMS_AHEAD: usize = 4;
 pub type Soon<'a> = Option<&'a RepoName>;
 
 /// A token, and the repository that will be decided about next.
-struct SignIn<'a> {
-    lookup: &'a Lookup,
-    soon: Soon<'a>,
-}
-
-/// The same, with nothing borrowed.
-struct OwnedSignIn {
+struct SignIn {
     lookup: Lookup,
-    repo: Option<RepoName>,
+    repo: RepoName,
 }
 
-impl Question for SignIn<'_> {
-    type Answer = Option<Credentials>;
-
-    fn ask(
-        &self,
-        facts: &Facts,
-        source: &mut Source<'_>,
-        since: Epoch,
-    ) -> Result<Result<Self::Answer, Missing>, Error> {
-        self.lookup.ask(facts, source, since)
-    }
-
-    fn owned(&self) -> impl Question<Answer = Self::Answer> + Send + 'static {
-        OwnedSignIn { lookup: *self.lookup, repo: self.soon.cloned() }
-    }
-}
-
-impl Question for OwnedSignIn {
+impl Question for SignIn {
     type Answer = Option<Credentials>;
 
     fn ask(
@@ -69,9 +46,9 @@ impl Question for OwnedSignIn {
         let who = answer.as_ref().ok().and_then(Option::as_ref);
         let who = who.and_then(|found| found.principal.as_deref());
         // what a snapshot says is not kept
-        if let (Some(who), Some(repo), Source::Both(_)) = (who, &self.repo, &source) {
+        if let (Some(who), Source::Both(_)) = (who, &source) {
             // only to have it remembered: the decision gathers it anew, and tells of trouble
-            let _ = facts.foresee(source, since, who, repo.as_str());
+            let _ = facts.foresee(source, since, who, self.repo.as_str());
         }
         Ok(answer)
     }
@@ -92,10 +69,13 @@ impl Facts {
         lookup: &Lookup,
         soon: Soon<'_>,
     ) -> Result<Option<Credentials>, Error> {
-        match soon.and_then(|name| self.remembered_for(lookup, name)) {
-            Some(found) => Ok(Some(found)),
-            None => self.settled(db, &SignIn { lookup, soon }).await,
+        let Some(name) = soon else { return self.settled(db, lookup).await };
+        if let Some(found) = self.remembered_for(lookup, name) {
+            return Ok(Some(found));
         }
+        // in a box, so that the way of nearly all requests stays small
+        let question = SignIn { lookup: *lookup, repo: name.clone() };
+        Box::pin(async move { self.settled(db, &question).await }).await
     }
 
     /// Token, principal and the repository `name`, if the first two are remembered.
@@ -113,9 +93,10 @@ impl Facts {
         let token = token?.take(lookup)?;
         let repo = repo.and_then(|repo| repo.take(name.as_bytes()));
         let namespace = repo.as_ref().map(|repo| repo.namespace);
-        let other = namespace.filter(|namespace| namespace.id != token.principal);
-        let other = other.and_then(|namespace| self.principals.glance(&namespace.id));
         let org = namespace.is_some_and(|namespace| namespace.kind == PrincipalKind::Org);
+        // a user may be disabled, and his namespace with him
+        let other = namespace.filter(|namespace| !org && namespace.id != token.principal);
+        let other = other.and_then(|namespace| self.principals.glance(&namespace.id));
         let grants = repo.as_ref().filter(|_| org).map(|repo| repo.grants.iter());
         let mut teams = grants.into_iter().flatten().filter_map(|grant| match grant.to {
             Grantee::Team(team) => self.teams.glance(&team),
@@ -144,10 +125,13 @@ impl Facts {
         name: &str,
     ) -> Result<(), Error> {
         let acl = self.find_acl(source, since, name)?.ok().flatten();
-        let org = acl.as_ref().map(|acl| acl.namespace);
-        let org = org.filter(|namespace| namespace.kind == PrincipalKind::Org);
-        for of in who.teams.iter().filter(|of| org.is_some_and(|org| of.org == org.id)) {
-            self.find_team(source, since, of)?.ok();
+        let Some(namespace) = acl.as_ref().map(|acl| acl.namespace) else { return Ok(()) };
+        if namespace.kind == PrincipalKind::Org {
+            for of in who.teams.iter().filter(|of| of.org == namespace.id) {
+                self.find_team(source, since, of)?.ok();
+            }
+        } else if namespace.id != who.id {
+            self.find_principal(source, since, &namespace.id)?.ok();
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ mod table;
 mod target;
 mod template;
 
-use claviger_domain::{BadCredential, Error, TokenKind, access::decide, name::RepoName};
+use claviger_domain::{BadCredential, Error, TokenKind, name::RepoName};
 use ring::digest::{SHA256, digest};
 use subtle::ConstantTimeEq as _;
 
@@ -194,8 +194,7 @@ impl App {
             None => false,
             Some(name) => {
                 let gathered = self.about_repo(caller, name).await.map_err(Refusal::Undecided)?;
-                let acl = gathered.acl.as_deref();
-                acl.is_some_and(|acl| decide(&gathered.asker(), acl, right.action))
+                gathered.case(None).decide(right.action)
             }
         };
         self.decisions.count(allowed);

@@ -169,9 +169,10 @@ impl<'a> Snapshot<'a> {
             teams,
             acl: thing.acl.clone(),
             namespace: thing.namespace,
+            closed,
             standing: person.standing,
             caps: person.caps(),
         };
-        Ok(Matter { insight, token: person.token.clone(), bar: person.bar, gathered, closed })
+        Ok(Matter { insight, token: person.token.clone(), bar: person.bar, gathered })
     }
 }

@@ -221,6 +221,30 @@ claviger_tests::both! {
         let no = ask(&app, Proxy::Caddy, "GET", "/api/x", Some(&bearer(&fresh))).await;
         assert_eq!(no.status, 401);
     }
+
+    /// As it is at the registry's door, and as AuthZEN says it is.
+    async fn nobody_reaches_what_is_in_the_namespace_of_a_disabled_user(engine: Engine) {
+        let (app, secrets) = seeded(engine).await;
+        let fresh = Visitor::sign_in(&app, "freshuser", "password").await;
+        let repository = json!({
+            "namespace": "freshuser", "repository": "own", "visibility": "public", "description": "",
+        });
+        assert_eq!(fresh.post("/api/v1/repository", repository).await.status, 201);
+        let permission = "/api/v1/repository/freshuser/own/permissions/user/reader";
+        assert_eq!(fresh.put(permission, json!({"role": "read"})).await.status, 200);
+        let superuser = Visitor::sign_in(&app, "devtable", "password").await;
+        let reader = bearer(&secrets.ours(READER));
+        for (enabled, of_reader, of_nobody) in [(true, 200, 200), (false, 403, 401), (true, 200, 200)] {
+            let user = "/api/v1/superuser/users/freshuser";
+            assert_eq!(superuser.put(user, json!({"enabled": enabled})).await.status, 200);
+            let path = "/v2/freshuser/own/manifests/latest";
+            for proxy in Proxy::ALL {
+                let known = ask(&app, proxy, "GET", path, Some(&reader)).await;
+                let nobody = ask(&app, proxy, "GET", path, None).await;
+                assert_eq!((known.status.as_u16(), nobody.status.as_u16()), (of_reader, of_nobody));
+            }
+        }
+    }
 }
 
 /// What every proxy may be asked for, and no server should read in two ways (V6).

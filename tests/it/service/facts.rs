@@ -170,9 +170,9 @@ async fn verdicts(app: &App, who: &[Arc<PrincipalFacts>]) -> Vec<String> {
 /// What `caller` may do with `repo`, as `app` sees it; `None` when there is none.
 async fn verdict(app: &App, caller: &Caller, repo: &RepoName) -> Option<BTreeSet<&'static str>> {
     let gathered = app.about_repo(Some(caller), repo).await.unwrap();
-    let asker = gathered.asker();
-    gathered.acl.as_ref().map(|acl| {
-        let may = Action::ALL.iter().filter(|action| decide(&asker, acl, **action));
+    let case = gathered.case(None);
+    gathered.acl.as_ref().map(|_| {
+        let may = Action::ALL.iter().filter(|action| case.decide(**action));
         may.map(|action| action.as_str()).collect()
     })
 }
@@ -180,13 +180,20 @@ async fn verdict(app: &App, caller: &Caller, repo: &RepoName) -> Option<BTreeSet
 /// One random change of what `reader` may do with `repo`.
 fn change_for_reader(tx: &mut Tx<'_>, chance: &SeededChance, repo: &str) -> Result<(), Error> {
     let (reader, repo) = (name(tx, "reader"), repositories::find(tx, repo)?.unwrap());
-    match chance.below(3) {
+    match chance.below(4) {
         0 => {
             let role = *chance.pick(Role::ALL);
             let now = claviger_domain::UnixMillis(0);
             permissions::give(tx, &repo, &Grantee::Principal(reader.id), role, now)?;
         }
         1 => drop(permissions::take_from_user(tx, &repo, "reader")?),
+        2 => {
+            let owner = name(tx, "devtable");
+            match owner.disabled_at {
+                None => users::disable(tx, &owner.id, claviger_domain::UnixMillis(0))?,
+                Some(_) => users::enable(tx, &owner.id)?,
+            }
+        }
         _ => {
             let (visibility, state) = (*chance.pick(Visibility::ALL), *chance.pick(RepoState::ALL));
             repositories::update(tx, &Repository { visibility, state, ..repo })?;

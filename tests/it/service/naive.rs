@@ -75,7 +75,7 @@ impl Rows {
             all.remove("push");
             all.remove("delete");
         }
-        if self.disabled.contains(me) {
+        if self.disabled.contains(me) || self.disabled.contains(&repo[1]) {
             all.clear();
         }
         Some(all)
