@@ -1,8 +1,8 @@
 //! When tokens were last used, and from where. Noted in memory beside the request, and written in
 //! batches: a crash may lose the last minute of it, a request is never slowed by it.
 //!
-//! The remembered fact of a token says whether its use is noted already, so that nobody need look
-//! for it among all that are once there is no room for more.
+//! The remembered fact of a token says where its use is noted, so that nobody need look for it among
+//! all that are.
 
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ use crate::{app::App, facts::Lookup};
 
 /// Enough parts that requests on a few cores rarely meet in one.
 const PARTS: usize = 32;
-/// How many tokens are noted at the most between two flushes, in all parts 131,072: what the writer
+/// How many uses are noted at the most between two flushes, in all parts 131,072: what the writer
 /// can write within a minute without being in the way of others. More are left out until the next.
 const MOST_IN_PART: usize = 4_096;
 
@@ -34,33 +34,92 @@ pub struct Use {
     pub address: Option<IpAddr>,
 }
 
-/// The last use of a token through each of its secrets; nearly always there is one.
+/// The last use of a token through one of its secrets.
 struct Noted {
-    first: (Lookup, Use),
-    more: Vec<(Lookup, Use)>,
+    id: TokenId,
+    lookup: Lookup,
+    last: Use,
+    /// Where the use through another of its secrets stands; nearly always there is one.
+    other: Option<usize>,
 }
 
 impl Noted {
-    fn all(&self) -> impl Iterator<Item = &(Lookup, Use)> {
-        std::iter::once(&self.first).chain(&self.more)
+    fn is_now(&mut self, last: Use) {
+        if self.last.at <= last.at {
+            self.last = last;
+        }
     }
 }
 
-// ids are ours and random, so nobody can make them meet
-type Uses = HashMap<TokenId, Noted, foldhash::fast::RandomState>;
+/// What was used, in the order in which it was first.
+#[derive(Default)]
+struct Uses {
+    all: Vec<Noted>,
+    // ids are ours and random, so nobody can make them meet
+    by_token: HashMap<TokenId, usize, foldhash::fast::RandomState>,
+}
 
-/// The facts about a token as one of its secrets reaches it, and whether that use is noted.
+impl Uses {
+    /// Where those of a token stand.
+    fn places(&self, id: &TokenId) -> impl Iterator<Item = usize> {
+        let next = |at: &usize| self.all.get(*at)?.other;
+        std::iter::successors(self.by_token.get(id).copied(), next)
+    }
+
+    fn of(&self, id: &TokenId) -> impl Iterator<Item = &Noted> {
+        self.places(id).filter_map(|at| self.all.get(at))
+    }
+
+    /// Notes a use, if there is room for it and no later one is noted; where.
+    fn note(&mut self, id: TokenId, lookup: &Lookup, last: Use) -> Option<usize> {
+        let same = |at: &usize| self.all.get(*at).is_some_and(|noted| noted.lookup == *lookup);
+        let known = self.places(&id).find(same);
+        if let Some(at) = known {
+            self.all.get_mut(at)?.is_now(last);
+            return Some(at);
+        }
+        let at = self.all.len();
+        if at == MOST_IN_PART {
+            return None;
+        }
+        let other = self.by_token.insert(id, at);
+        self.all.push(Noted { id, lookup: *lookup, last, other });
+        Some(at)
+    }
+}
+
+/// Where a use is noted: in which round of its part, and at which place; round zero is nowhere.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    round: u64,
+    at: usize,
+}
+
+impl Place {
+    const BITS: u32 = MOST_IN_PART.trailing_zeros();
+
+    fn of(word: u64) -> Self {
+        let at = usize::try_from(word).unwrap_or(usize::MAX) % MOST_IN_PART;
+        Self { round: word >> Self::BITS, at }
+    }
+
+    fn word(self) -> u64 {
+        self.round << Self::BITS | u64::try_from(self.at % MOST_IN_PART).unwrap_or_default()
+    }
+}
+
+/// The facts about a token as one of its secrets reaches it, and where that use is noted.
 #[derive(Debug)]
 pub struct NotedToken {
     facts: TokenFacts,
-    /// The round of its part in which it was.
-    round: AtomicU64,
+    /// The [`Place`], as a word.
+    noted: AtomicU64,
 }
 
 impl NotedToken {
     /// A token whose use is not noted.
     pub(crate) const fn new(facts: TokenFacts) -> Self {
-        Self { facts, round: AtomicU64::new(0) }
+        Self { facts, noted: AtomicU64::new(0) }
     }
 }
 
@@ -76,7 +135,7 @@ impl Deref for NotedToken {
 #[derive(Default)]
 struct Part {
     uses: Mutex<Uses>,
-    /// How often it was flushed.
+    /// How often it was flushed; it changes while `uses` is locked.
     flushes: AtomicU64,
     /// Whether there is no room for more.
     full: AtomicBool,
@@ -92,29 +151,28 @@ impl Part {
         self.flushes.load(Relaxed) + 1
     }
 
-    /// Notes a use, if there is room for it and no later one is noted; in which round.
-    fn note(&self, id: TokenId, lookup: &Lookup, last: Use) -> Option<u64> {
+    /// Notes a use of `token`, which is noted at the place `known`, if it is in this round.
+    fn note(&self, token: &NotedToken, known: Place, last: Use) {
         let mut uses = self.lock();
-        if let Some(Noted { first, more }) = uses.get_mut(&id) {
-            match std::iter::once(first).chain(&mut *more).find(|(known, _)| known == lookup) {
-                Some((_, known)) if known.at <= last.at => *known = last,
-                Some(_) => {}
-                None => more.push((*lookup, last)),
+        let round = self.round();
+        if known.round == round {
+            if let Some(noted) = uses.all.get_mut(known.at) {
+                noted.is_now(last);
             }
-        } else if uses.len() < MOST_IN_PART {
-            uses.insert(id, Noted { first: (*lookup, last), more: Vec::new() });
+            return;
+        }
+        if let Some(at) = uses.note(token.id, &token.lookup, last) {
+            token.noted.store(Place { round, at }.word(), Relaxed);
         } else {
             self.full.store(true, Relaxed);
-            return None;
         }
-        Some(self.round())
     }
 
-    fn take(&self) -> Uses {
+    fn take(&self) -> Vec<Noted> {
         let mut uses = self.lock();
         self.flushes.fetch_add(1, Relaxed);
         self.full.store(false, Relaxed);
-        std::mem::take(&mut *uses)
+        std::mem::take(&mut *uses).all
     }
 }
 
@@ -137,41 +195,34 @@ impl Activity {
     /// A token was used through the secret that reaches these facts.
     pub fn used(&self, token: &NotedToken, at: UnixMillis, address: Option<IpAddr>) {
         let Some(part) = self.part(&token.id) else { return };
-        let noted = token.round.load(Relaxed) == part.round();
-        if noted || !part.full.load(Relaxed) {
-            let noted = part.note(token.id, &token.lookup, Use { at, address });
-            token.round.store(noted.unwrap_or_default(), Relaxed);
+        let known = Place::of(token.noted.load(Relaxed));
+        if known.round == part.round() || !part.full.load(Relaxed) {
+            part.note(token, known, Use { at, address });
         }
     }
 
     /// Notes uses that could not be written, where there were none since.
-    fn note_again(&self, uses: &[(TokenId, Lookup, Use)]) {
-        for (id, lookup, last) in uses {
-            self.part(id).and_then(|part| part.note(*id, lookup, *last));
+    fn note_again(&self, uses: &[Noted]) {
+        for Noted { id, lookup, last, .. } in uses {
+            self.part(id).and_then(|part| part.lock().note(*id, lookup, *last));
         }
     }
 
     /// The last use that is not written yet.
     pub fn pending(&self, id: &TokenId) -> Option<Use> {
-        let uses = self.part(id)?.lock();
-        uses.get(id)?.all().map(|(_, last)| *last).max_by_key(|last| last.at)
+        self.part(id)?.lock().of(id).map(|noted| noted.last).max_by_key(|last| last.at)
     }
 
     /// The last use through one of its secrets that is not written yet.
     pub fn pending_of(&self, id: &TokenId, lookup: &Lookup) -> Option<Use> {
         let uses = self.part(id)?.lock();
-        uses.get(id)?.all().find(|(known, _)| known == lookup).map(|(_, last)| *last)
+        uses.of(id).find(|noted| noted.lookup == *lookup).map(|noted| noted.last)
     }
 
     /// Takes everything out, in the order of ids.
-    fn take(&self) -> Vec<(TokenId, Lookup, Use)> {
-        let mut all = Vec::new();
-        for part in &self.0 {
-            for (id, noted) in part.take() {
-                all.extend(noted.all().map(|(lookup, last)| (id, *lookup, *last)));
-            }
-        }
-        all.sort_unstable_by_key(|(id, ..)| *id);
+    fn take(&self) -> Vec<Noted> {
+        let mut all: Vec<_> = self.0.iter().flat_map(Part::take).collect();
+        all.sort_unstable_by_key(|noted| noted.id);
         all
     }
 }
@@ -187,7 +238,8 @@ impl App {
     pub async fn flush_activity(&self) -> Result<usize, Error> {
         let all = self.activity.take();
         for (done, batch) in all.chunks(BATCH).enumerate() {
-            let uses = batch.to_vec();
+            let use_of = |noted: &Noted| (noted.id, noted.lookup, noted.last);
+            let uses: Vec<_> = batch.iter().map(use_of).collect();
             let written = self.db.write(move |tx| {
                 for (id, lookup, last) in &uses {
                     let address = last.address.map(|address| address.to_string());
@@ -297,6 +349,31 @@ mod tests {
         activity.used(&since, UnixMillis(2), None);
         activity.note_again(&taken);
         assert_eq!((last(&activity, &again), last(&activity, &since)), (Some(1), Some(2)));
+    }
+
+    #[test]
+    fn a_token_whose_place_another_has_since_the_flush_leaves_him_alone() {
+        let (activity, chance) = (Activity::default(), Count(AtomicU64::new(0)));
+        // every token of one part
+        let tokens = (0..2 * PARTS).map(|_| token(&chance)).step_by(PARTS);
+        let [first, second] = tokens.collect::<Vec<_>>().try_into().expect("there are two");
+        activity.used(&first, UnixMillis(1), None);
+        activity.take();
+        activity.used(&second, UnixMillis(2), None);
+        activity.used(&first, UnixMillis(3), None);
+        activity.used(&second, UnixMillis(4), None);
+        assert_eq!((last(&activity, &first), last(&activity, &second)), (Some(3), Some(4)));
+        assert_eq!(activity.take().len(), 2);
+    }
+
+    #[test]
+    fn facts_that_were_read_anew_are_of_the_same_use() {
+        let (activity, old) = (Activity::default(), token(&Count(AtomicU64::new(1))));
+        let new = NotedToken::new(TokenFacts::clone(&old));
+        for (token, at) in [(&old, 1), (&new, 3), (&old, 2)] {
+            activity.used(token, UnixMillis(at), None);
+        }
+        assert_eq!((last(&activity, &new), activity.take().len()), (Some(3), 1));
     }
 
     #[test]
