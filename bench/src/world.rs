@@ -210,17 +210,17 @@ impl World {
     }
 
     /// A token: its id, its secret, and what the store keeps of that.
-    pub(crate) fn token(&self, token: u64) -> Outcome<(TokenId, TokenSecret, MintedSecret)> {
+    pub(crate) fn token(&self, token: u64) -> (TokenId, TokenSecret, MintedSecret) {
         let drawn = Drawn::new("token", token);
         let id = TokenId::random(&drawn);
-        let (secret, minted) = self.keys.mint(Self::token_kind(token), &drawn)?;
-        Ok((id, secret, minted))
+        let (secret, minted) = self.keys.mint(Self::token_kind(token), &drawn);
+        (id, secret, minted)
     }
 
     /// The OAuth token of the user.
-    pub(crate) fn oauth_token(&self, user: u64) -> Outcome<TokenSecret> {
-        let (_, secret, _) = self.token(user * Size::TOKENS_EACH + Size::TOKENS_EACH - 1)?;
-        Ok(secret)
+    pub(crate) fn oauth_token(&self, user: u64) -> TokenSecret {
+        let (_, secret, _) = self.token(user * Size::TOKENS_EACH + Size::TOKENS_EACH - 1);
+        secret
     }
 }
 

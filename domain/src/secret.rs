@@ -13,7 +13,7 @@
 
 use std::{fmt, str::FromStr};
 
-use ring::digest;
+use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
@@ -150,9 +150,7 @@ impl Selector {
 
     /// Under which the store finds it: its SHA-256, from which it cannot be had back.
     pub fn lookup(&self) -> Lookup {
-        let hash = digest::digest(&digest::SHA256, &self.0);
-        // as long as a hash of this kind is
-        hash.as_ref().first_chunk().copied().unwrap_or_default()
+        Sha256::digest(self.0).into()
     }
 }
 

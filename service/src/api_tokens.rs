@@ -104,7 +104,7 @@ impl App {
     ) -> Result<(ApiTokenView, TokenSecret), Error> {
         by.must_manage(of)?;
         let (caller, now) = (by.by(), self.now());
-        let (secret, minted) = self.keys.mint(TokenKind::Api, self.chance())?;
+        let (secret, minted) = self.keys.mint(TokenKind::Api, self.chance());
         let kept = NewSecret::from(minted);
         let lent = match &caller.credential {
             _ if !of.oneself => true,

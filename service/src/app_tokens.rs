@@ -50,7 +50,7 @@ impl App {
         let caller = by.caller();
         caller.must_be_own_admin()?;
         let now = self.now();
-        let (secret, minted) = self.keys.mint(TokenKind::App, self.chance())?;
+        let (secret, minted) = self.keys.mint(TokenKind::App, self.chance());
         let kept = NewSecret::from(minted);
         let life = self.settings.quay.app_specific_token_expiration;
         let token = NewToken {

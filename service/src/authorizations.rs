@@ -187,7 +187,7 @@ impl App {
             return Ok((shown, false));
         }
         let now = self.now();
-        let (secret, minted) = self.keys.mint(TokenKind::Authorization, self.chance())?;
+        let (secret, minted) = self.keys.mint(TokenKind::Authorization, self.chance());
         let kept = NewSecret::from(minted);
         let note = new.note.map(|note| note.as_str().to_owned());
         let identity = caller.principal.name.to_string();

@@ -173,7 +173,7 @@ fn make(
         generation: keys.generation(),
         mac: String::new(),
     };
-    let hash = keys.keyed_hash(Purpose::Cursor, &signed(shape, whose, &written)?)?;
+    let hash = keys.keyed_hash(Purpose::Cursor, &signed(shape, whose, &written)?);
     print(&Written { mac: URL_SAFE_NO_PAD.encode(hash.lookup), ..written })
 }
 

@@ -195,25 +195,18 @@ impl KeyRing {
     }
 
     /// A new secret of a token of this kind, and what the store keeps of it.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] when the machine's cryptography does not work.
-    pub fn mint(
-        &self,
-        kind: TokenKind,
-        chance: &dyn Chance,
-    ) -> Result<(TokenSecret, MintedSecret), Error> {
+    pub fn mint(&self, kind: TokenKind, chance: &dyn Chance) -> (TokenSecret, MintedSecret) {
         let keys = self.keys();
         let (derived, prefix) = (&keys.newest, keys.prefix);
         let selector = Selector::random(chance);
         let lookup = selector.lookup();
         let generation = derived.number;
-        let mac = derived.token_mac(kind, FORMAT, &selector)?;
+        let mac = derived.token_mac(kind, FORMAT, &selector);
         let secret = ParsedSecret { prefix, kind, format: FORMAT, generation, selector, mac };
         let text = secret.print();
         let keep = keys.keep_selectors && kind.shown_again();
         let selector = keep.then_some(secret.selector);
-        Ok((text, MintedSecret { lookup, selector, generation, prefix, format: FORMAT }))
+        (text, MintedSecret { lookup, selector, generation, prefix, format: FORMAT })
     }
 
     /// Whether `text` has the form of a token of ours, right or not.
@@ -236,7 +229,7 @@ impl KeyRing {
             let _ = black_box(keys.newest.token_mac(TokenKind::App, FORMAT, &nobodys));
             return None;
         };
-        let mac = derived.token_mac(secret.kind, secret.format, &secret.selector).ok()?;
+        let mac = derived.token_mac(secret.kind, secret.format, &secret.selector);
         // as numbers: in one piece
         let [right, given] = [&mac, &secret.mac].map(|mac| u128::from_ne_bytes(**mac));
         bool::from(right.ct_eq(&given)).then(|| Verified {
@@ -256,24 +249,18 @@ impl KeyRing {
         selector: Selector,
     ) -> Option<TokenSecret> {
         let keys = self.keys();
-        let mac = keys.of(generation)?.token_mac(kind, format, &selector).ok()?;
+        let mac = keys.of(generation)?.token_mac(kind, format, &selector);
         Some(ParsedSecret { prefix, kind, format, generation, selector, mac }.print())
     }
 
     /// The keyed hash of `text` under the newest generation.
-    ///
-    /// # Errors
-    /// As [`KeyRing::mint`].
-    pub fn keyed_hash(&self, purpose: Purpose, text: &str) -> Result<KeyedHash, Error> {
+    pub fn keyed_hash(&self, purpose: Purpose, text: &str) -> KeyedHash {
         self.keys().newest.keyed_hash(purpose, text)
     }
 
     /// The keyed hashes of `text` under every generation, the newest first: an older one may have
     /// made what the store holds.
-    ///
-    /// # Errors
-    /// As [`KeyRing::mint`].
-    pub fn keyed_hashes(&self, purpose: Purpose, text: &str) -> Result<Vec<KeyedHash>, Error> {
+    pub fn keyed_hashes(&self, purpose: Purpose, text: &str) -> Vec<KeyedHash> {
         self.keys().all().map(|derived| derived.keyed_hash(purpose, text)).collect()
     }
 
@@ -281,30 +268,23 @@ impl KeyRing {
     pub fn matches(&self, purpose: Purpose, text: &str, hash: &KeyedHash) -> bool {
         self.keys().of(hash.generation).is_some_and(|derived| {
             let made = derived.keyed_hash(purpose, text);
-            made.is_ok_and(|made| made.lookup.as_slice().ct_eq(hash.lookup.as_slice()).into())
+            made.lookup.as_slice().ct_eq(hash.lookup.as_slice()).into()
         })
     }
 
     /// A new secret of a session, a code or an invitation, and under which it is found.
-    ///
-    /// # Errors
-    /// As [`KeyRing::mint`].
-    pub fn mint_opaque(
-        &self,
-        purpose: Purpose,
-        chance: &dyn Chance,
-    ) -> Result<(OpaqueSecret, Lookup), Error> {
+    pub fn mint_opaque(&self, purpose: Purpose, chance: &dyn Chance) -> (OpaqueSecret, Lookup) {
         let keys = self.keys();
         let derived = &keys.newest;
         let selector = Selector::random(chance);
-        let mac = derived.opaque_mac(purpose, &selector)?;
+        let mac = derived.opaque_mac(purpose, &selector);
         let mut bytes = Zeroizing::new([0; OPAQUE_BYTES]);
         let parts = [derived.number].into_iter().chain(*selector.as_bytes()).chain(*mac);
         for (to, from) in bytes.iter_mut().zip(parts) {
             *to = from;
         }
         let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice()));
-        Ok((OpaqueSecret(text), selector.lookup()))
+        (OpaqueSecret(text), selector.lookup())
     }
 
     /// Under which the secret is found that [`KeyRing::mint_opaque`] made for this purpose; `None`
@@ -317,16 +297,13 @@ impl KeyRing {
             rest.split_at_checked(SELECTOR_BYTES).filter(|_| length == bytes.len())?;
         let selector = Selector::from_slice(selector)?;
         let keys = self.keys();
-        let right = keys.of(*generation)?.opaque_mac(purpose, &selector).ok()?;
+        let right = keys.of(*generation)?.opaque_mac(purpose, &selector);
         bool::from(right.as_slice().ct_eq(mac)).then(|| selector.lookup())
     }
 
     /// The CSRF token of a session: 64 characters that only its pages know.
-    ///
-    /// # Errors
-    /// As [`KeyRing::mint`].
-    pub fn csrf_token(&self, session: &Lookup) -> Result<String, Error> {
-        Ok(URL_SAFE_NO_PAD.encode(self.keys().newest.csrf(session)?))
+    pub fn csrf_token(&self, session: &Lookup) -> String {
+        URL_SAFE_NO_PAD.encode(self.keys().newest.csrf(session))
     }
 
     /// Whether `text` is the CSRF token of this session, made with any generation.
@@ -338,7 +315,7 @@ impl KeyRing {
     /// Seals `plaintext`; it opens again only together with `associated`, the id of its row.
     ///
     /// # Errors
-    /// As [`KeyRing::mint`].
+    /// [`Error::Internal`] when the machine's cryptography does not work.
     pub fn seal(
         &self,
         associated: &str,
@@ -372,7 +349,7 @@ impl KeyRing {
 /// What the store keeps of a generation's master key, to notice a wrong one.
 ///
 /// # Errors
-/// As [`KeyRing::mint`].
+/// As [`KeyRing::seal`].
 pub fn check_value(key: &MasterKey, installation: &InstallationId) -> Result<[u8; 32], Error> {
     derived::check_value(key, installation)
 }

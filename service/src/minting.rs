@@ -62,19 +62,17 @@ impl From<MintedSecret> for NewSecret {
 
 impl App {
     /// A secret of a token of this kind that is drawn.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] when the machine's cryptography does not work (so for all of this file).
-    pub(crate) fn drawn(&self, kind: TokenKind) -> Result<(TokenSecret, Coming), Error> {
-        let (secret, minted) = self.keys.mint(kind, self.chance())?;
-        Ok((secret, Coming { secret: minted.into(), lookups: Vec::new() }))
+    pub(crate) fn drawn(&self, kind: TokenKind) -> (TokenSecret, Coming) {
+        let (secret, minted) = self.keys.mint(kind, self.chance());
+        (secret, Coming { secret: minted.into(), lookups: Vec::new() })
     }
 
     /// A secret of the token `id` that is brought along: a keyed hash of it is kept, and a sealed
     /// copy where secrets are shown again.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when it has the form of a token of ours.
+    /// [`Error::Invalid`] when it has the form of a token of ours; [`Error::Internal`] when the
+    /// machine's cryptography does not work.
     pub(crate) fn given(
         &self,
         id: &TokenId,
@@ -84,7 +82,7 @@ impl App {
         if self.keys.looks_like_token(secret.expose()) {
             return Err(Error::invalid("token", "has the form of a token of this system"));
         }
-        let hashes = self.keys.keyed_hashes(Purpose::Foreign, secret.expose())?;
+        let hashes = self.keys.keyed_hashes(Purpose::Foreign, secret.expose());
         let hash = hashes.first().ok_or_else(|| Error::internal("there is no key"))?;
         let (form, sealed) = if self.settings.tokens.reveal == Reveal::None {
             (Form::Hashed, None)

@@ -282,13 +282,13 @@ impl App {
             actor: user.actor(origin),
         };
         if asked.response_type() == Some(ResponseType::Code) {
-            let (code, lookup) = self.keys.mint_opaque(Purpose::Code, self.chance())?;
+            let (code, lookup) = self.keys.mint_opaque(Purpose::Code, self.chance());
             let refused = self
                 .write_as(user, Right::Himself, move |tx| question.grant_code(tx, &lookup))
                 .await?;
             return Ok(refused.map_or(Ok(Granted::Code(code)), Err));
         }
-        let (secret, minted) = self.keys.mint(TokenKind::Oauth, self.chance())?;
+        let (secret, minted) = self.keys.mint(TokenKind::Oauth, self.chance());
         let (id, kept) = (self.new_token_id(), NewSecret::from(minted));
         let granted = self
             .write_as(user, Right::Himself, move |tx| question.grant_token(tx, id, &kept))

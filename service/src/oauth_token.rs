@@ -173,7 +173,7 @@ impl App {
         let Some(lookup) = self.keys.verify_opaque(Purpose::Code, &exchange.code) else {
             return Ok(Err("invalid_grant"));
         };
-        let (secret, minted) = self.keys.mint(TokenKind::Oauth, self.chance())?;
+        let (secret, minted) = self.keys.mint(TokenKind::Oauth, self.chance());
         let (id, kept) = (self.new_token_id(), NewSecret::from(minted));
         let (now, nobody) = (self.now(), origin.nobody());
         let outcome = self.db.write(move |tx| {
@@ -257,7 +257,7 @@ impl App {
         if !gives(&caller.credential, &new.scopes) {
             return Err(Error::invalid("scope", "exceeds the scopes of the token that asks"));
         }
-        let (secret, minted) = self.keys.mint(TokenKind::Oauth, self.chance())?;
+        let (secret, minted) = self.keys.mint(TokenKind::Oauth, self.chance());
         let (id, kept) = (self.new_token_id(), NewSecret::from(minted));
         let (now, actor, parent) = (self.now(), caller.actor(origin), caller.token());
         let user = caller.principal.clone();

@@ -393,7 +393,7 @@ impl App {
         let id = self.new_token_id();
         let (secret, coming) = match given {
             Some(given) => self.given(&id, given)?,
-            None => self.drawn(TokenKind::Robot)?,
+            None => self.drawn(TokenKind::Robot),
         };
         Ok((secret, Fresh { id, coming }))
     }

@@ -33,21 +33,15 @@ pub struct SignedIn {
 
 impl App {
     /// A session of nobody, and the CSRF token that belongs to it.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] when there is no key.
-    pub fn anonymous_session(&self) -> Result<(OpaqueSecret, String), Error> {
-        let (cookie, lookup) = self.keys.mint_opaque(Purpose::Session, self.chance())?;
-        Ok((cookie, self.keys.csrf_token(&lookup)?))
+    pub fn anonymous_session(&self) -> (OpaqueSecret, String) {
+        let (cookie, lookup) = self.keys.mint_opaque(Purpose::Session, self.chance());
+        (cookie, self.keys.csrf_token(&lookup))
     }
 
     /// The CSRF token that belongs to the cookie `text`; `None` when that is not one of ours.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] when there is no key.
-    pub fn csrf_token(&self, text: &str) -> Result<Option<String>, Error> {
+    pub fn csrf_token(&self, text: &str) -> Option<String> {
         let lookup = self.keys.verify_opaque(Purpose::Session, text);
-        lookup.map(|lookup| self.keys.csrf_token(&lookup)).transpose()
+        lookup.map(|lookup| self.keys.csrf_token(&lookup))
     }
 
     /// Whether `given` is the CSRF token of the cookie `text`. Takes the same time for any text.
@@ -87,7 +81,7 @@ impl App {
     /// [`Error::Unavailable`].
     pub async fn begin_session(&self, caller: Caller, origin: &Origin) -> Result<SignedIn, Error> {
         let now = self.now();
-        let (cookie, lookup) = self.keys.mint_opaque(Purpose::Session, self.chance())?;
+        let (cookie, lookup) = self.keys.mint_opaque(Purpose::Session, self.chance());
         let session = Session {
             id: SessionId::random(self.chance()),
             principal: caller.principal.id,
@@ -109,7 +103,7 @@ impl App {
             })
             .await?;
         let caller = Caller { credential: Credential::Session { id, signed_in_at: now }, ..caller };
-        let csrf = self.keys.csrf_token(&lookup)?;
+        let csrf = self.keys.csrf_token(&lookup);
         Ok(SignedIn { cookie, csrf, expires_at, caller })
     }
 

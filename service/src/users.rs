@@ -289,7 +289,7 @@ impl App {
     fn first_token(&self) -> Result<(TokenSecret, FirstToken), Error> {
         let application = ApplicationId::random(self.chance());
         let (_, client_secret) = self.new_client_secret(&application)?;
-        let (secret, minted) = self.keys.mint(TokenKind::Oauth, self.chance())?;
+        let (secret, minted) = self.keys.mint(TokenKind::Oauth, self.chance());
         let token = self.new_token_id();
         let kept = NewSecret::from(minted);
         Ok((secret, FirstToken { application, client_secret, token, kept }))

@@ -38,7 +38,7 @@ impl Ask {
         let user = token / Size::TOKENS_EACH;
         let repository = world.repository_for(user, &Drawn::new("ask", token));
         let (user, repository) = (World::user_name(user), world.repository_name(repository));
-        let (_, secret, _) = world.token(token)?;
+        let (_, secret, _) = world.token(token);
         let ends = (user.len().try_into()?, (user.len() + repository.len()).try_into()?);
         let text = [user.as_str(), repository.as_str(), secret.expose()].concat().into();
         Ok(Self { text, user: ends.0, repository: ends.1 })

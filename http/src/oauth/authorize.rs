@@ -82,7 +82,7 @@ pub(super) async fn ask(coming: Coming) -> Result<Response, Refusal> {
         }
         Weighed::NoRedirect => Err(Refusal::Word("invalid_request")),
         Weighed::Ask { application, scopes } => {
-            question(&coming, &user, &asked, &application, &scopes)
+            Ok(question(&coming, &user, &asked, &application, &scopes))
         }
     }
 }
@@ -149,16 +149,13 @@ fn question(
     asked: &Asked,
     application: &PublicApplication,
     scopes: &[QuayScope],
-) -> Result<Response, Refusal> {
+) -> Response {
     let settings = coming.app.settings();
-    let known = match &coming.cookie {
-        Some(cookie) => coming.app.csrf_token(cookie)?,
-        None => None,
-    };
+    let known = coming.cookie.as_deref().and_then(|cookie| coming.app.csrf_token(cookie));
     let (csrf, new_cookie) = if let Some(csrf) = known {
         (csrf, None)
     } else {
-        let (secret, csrf) = coming.app.anonymous_session()?;
+        let (secret, csrf) = coming.app.anonymous_session();
         (csrf, cookie::set(&secret, None, settings.https()))
     };
     let scopes = views(scopes);
@@ -208,7 +205,7 @@ fn question(
         })
     };
     response.headers_mut().extend(new_cookie.map(|value| (SET_COOKIE, value)));
-    Ok(response)
+    response
 }
 
 /// `POST /oauth/authorizeapp`: the user has said yes.

@@ -35,28 +35,22 @@ pub(crate) fn routes() -> Routes<Arc<App>> {
 }
 
 /// `GET /csrf_token`: a session of nobody, for who has none, and its CSRF token.
-pub(crate) async fn csrf_token(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-) -> Result<Response, QuayError> {
+pub(crate) async fn csrf_token(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     #[derive(Serialize)]
     struct Reply {
         csrf_token: String,
     }
     let https = app.settings().https();
-    let known = match cookie::read(&headers, https) {
-        Some(text) => app.csrf_token(&text)?,
-        None => None,
-    };
+    let known = cookie::read(&headers, https).and_then(|text| app.csrf_token(&text));
     if let Some(csrf_token) = known {
-        return Ok(Json(Reply { csrf_token }).into_response());
+        return Json(Reply { csrf_token }).into_response();
     }
-    let (secret, csrf_token) = app.anonymous_session()?;
+    let (secret, csrf_token) = app.anonymous_session();
     let mut response = Json(Reply { csrf_token }).into_response();
     response
         .headers_mut()
         .extend(cookie::set(&secret, None, https).map(|value| (SET_COOKIE, value)));
-    Ok(response)
+    response
 }
 
 #[derive(Deserialize)]
@@ -134,7 +128,7 @@ async fn verify(call: Call, body: Body) -> Result<Response, QuayError> {
     match call.app.verify_sign_in(cookie, Password::given(password), &call.origin).await {
         Ok(()) => {
             let mut response = success();
-            if let Some(csrf) = call.app.csrf_token(cookie)? {
+            if let Some(csrf) = call.app.csrf_token(cookie) {
                 add_csrf(&mut response, &csrf);
             }
             Ok(response)

@@ -5,7 +5,12 @@ use claviger_domain::{
     id::InstallationId,
     secret::{Lookup, Selector, mac_input},
 };
-use ring::{aead, hkdf, hmac};
+use hmac::{
+    Hmac, KeyInit, Mac,
+    digest::{Output, consts::U16},
+};
+use ring::{aead, hkdf};
+use sha2::{Sha256, Sha384};
 use zeroize::Zeroizing;
 
 use super::{CSRF_BYTES, KeyedHash, MAC_BYTES, MasterKey, NONCE_BYTES};
@@ -36,9 +41,25 @@ impl Root {
         Self(salt.extract(key.bytes()))
     }
 
-    fn mac(&self, purpose: &str, algorithm: hmac::Algorithm) -> Result<hmac::Key, Error> {
+    /// The key for HMAC with the hash whose length `length` has.
+    fn mac<M: KeyInit, const N: usize>(
+        &self,
+        purpose: &str,
+        length: hkdf::Algorithm,
+    ) -> Result<M, Error> {
         let info = [b"claviger/1/".as_slice(), purpose.as_bytes()];
-        self.0.expand(&info, algorithm).map(hmac::Key::from).map_err(broken)
+        let mut key = Zeroizing::new([0; N]);
+        let expanded = self.0.expand(&info, length).map_err(broken)?;
+        expanded.fill(key.as_mut_slice()).map_err(broken)?;
+        M::new_from_slice(key.as_slice()).map_err(broken)
+    }
+
+    fn mac256(&self, purpose: &str) -> Result<Hmac<Sha256>, Error> {
+        self.mac::<_, 32>(purpose, hkdf::HKDF_SHA256)
+    }
+
+    fn mac384(&self, purpose: &str) -> Result<Hmac<Sha384>, Error> {
+        self.mac::<_, 48>(purpose, hkdf::HKDF_SHA384)
     }
 
     fn seal(&self, purpose: &str) -> Result<aead::LessSafeKey, Error> {
@@ -48,44 +69,53 @@ impl Root {
     }
 }
 
-fn broken(_: ring::error::Unspecified) -> Error {
+fn broken<E>(_: E) -> Error {
     Error::internal("the cryptography of this machine does not work")
 }
 
-/// The first `N` bytes.
-fn first<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Error> {
-    bytes.first_chunk().copied().ok_or_else(|| broken(ring::error::Unspecified))
+/// The MAC of `parts`, one after another. What the key left in memory on the way is zeroed.
+fn tag(key: &Hmac<Sha256>, parts: &[&[u8]]) -> Output<Hmac<Sha256>> {
+    let mut mac = key.clone();
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes()
+}
+
+/// As much of it as a secret has.
+fn short(tag: Output<Hmac<Sha256>>) -> Zeroizing<[u8; MAC_BYTES]> {
+    let (short, _) = tag.split::<U16>();
+    Zeroizing::new(short.into())
 }
 
 /// What the store keeps to notice a wrong key.
 pub(super) fn check_value(key: &MasterKey, id: &InstallationId) -> Result<[u8; 32], Error> {
-    let key = Root::new(key, id).mac("check", hmac::HMAC_SHA256)?;
-    first(hmac::sign(&key, b"claviger").as_ref())
+    Ok(tag(&Root::new(key, id).mac256("check")?, &[b"claviger"]).into())
 }
 
 /// The keys of one generation.
 pub(super) struct Derived {
     pub(super) number: u8,
-    app: hmac::Key,
-    oauth: hmac::Key,
-    authorization: hmac::Key,
-    api: hmac::Key,
-    robot: hmac::Key,
-    refresh: hmac::Key,
-    session: hmac::Key,
-    code: hmac::Key,
-    invite: hmac::Key,
-    foreign: hmac::Key,
-    client_secret: hmac::Key,
-    cursor: hmac::Key,
-    csrf: hmac::Key,
+    app: Hmac<Sha256>,
+    oauth: Hmac<Sha256>,
+    authorization: Hmac<Sha256>,
+    api: Hmac<Sha256>,
+    robot: Hmac<Sha256>,
+    refresh: Hmac<Sha256>,
+    session: Hmac<Sha256>,
+    code: Hmac<Sha256>,
+    invite: Hmac<Sha256>,
+    foreign: Hmac<Sha256>,
+    client_secret: Hmac<Sha256>,
+    cursor: Hmac<Sha256>,
+    csrf: Hmac<Sha384>,
     seal: aead::LessSafeKey,
 }
 
 impl Derived {
     pub(super) fn new(number: u8, key: &MasterKey, id: &InstallationId) -> Result<Self, Error> {
         let root = Root::new(key, id);
-        let mac = |purpose| root.mac(purpose, hmac::HMAC_SHA256);
+        let mac = |purpose| root.mac256(purpose);
         Ok(Self {
             number,
             app: mac("token/app")?,
@@ -101,12 +131,12 @@ impl Derived {
             client_secret: mac("client-secret")?,
             cursor: mac("cursor")?,
             // its tags are 48 bytes long, as the token is
-            csrf: root.mac("csrf", hmac::HMAC_SHA384)?,
+            csrf: root.mac384("csrf")?,
             seal: root.seal("seal")?,
         })
     }
 
-    fn of_kind(&self, kind: TokenKind) -> &hmac::Key {
+    fn of_kind(&self, kind: TokenKind) -> &Hmac<Sha256> {
         match kind {
             TokenKind::App => &self.app,
             TokenKind::Oauth => &self.oauth,
@@ -117,7 +147,7 @@ impl Derived {
         }
     }
 
-    fn of_purpose(&self, purpose: Purpose) -> &hmac::Key {
+    fn of_purpose(&self, purpose: Purpose) -> &Hmac<Sha256> {
         match purpose {
             Purpose::Session => &self.session,
             Purpose::Code => &self.code,
@@ -133,33 +163,34 @@ impl Derived {
         kind: TokenKind,
         format: u8,
         selector: &Selector,
-    ) -> Result<Zeroizing<[u8; MAC_BYTES]>, Error> {
-        let input = mac_input(format, kind, self.number, selector);
-        first(hmac::sign(self.of_kind(kind), &input).as_ref()).map(Zeroizing::new)
+    ) -> Zeroizing<[u8; MAC_BYTES]> {
+        let input = Zeroizing::new(mac_input(format, kind, self.number, selector));
+        short(tag(self.of_kind(kind), &[input.as_slice()]))
     }
 
     pub(super) fn opaque_mac(
         &self,
         purpose: Purpose,
         selector: &Selector,
-    ) -> Result<Zeroizing<[u8; MAC_BYTES]>, Error> {
-        let mut context = hmac::Context::with_key(self.of_purpose(purpose));
-        context.update(&[self.number]);
-        context.update(selector.as_bytes());
-        first(context.sign().as_ref()).map(Zeroizing::new)
+    ) -> Zeroizing<[u8; MAC_BYTES]> {
+        short(tag(self.of_purpose(purpose), &[&[self.number], selector.as_bytes()]))
     }
 
-    pub(super) fn keyed_hash(&self, purpose: Purpose, text: &str) -> Result<KeyedHash, Error> {
-        let tag = hmac::sign(self.of_purpose(purpose), text.as_bytes());
-        Ok(KeyedHash { generation: self.number, lookup: first(tag.as_ref())? })
+    pub(super) fn keyed_hash(&self, purpose: Purpose, text: &str) -> KeyedHash {
+        let lookup = tag(self.of_purpose(purpose), &[text.as_bytes()]).into();
+        KeyedHash { generation: self.number, lookup }
     }
 
-    pub(super) fn csrf(&self, session: &Lookup) -> Result<[u8; CSRF_BYTES], Error> {
-        first(hmac::sign(&self.csrf, session).as_ref())
+    fn csrf_mac(&self, session: &Lookup) -> Hmac<Sha384> {
+        self.csrf.clone().chain_update(session)
+    }
+
+    pub(super) fn csrf(&self, session: &Lookup) -> [u8; CSRF_BYTES] {
+        self.csrf_mac(session).finalize().into_bytes().into()
     }
 
     pub(super) fn csrf_matches(&self, session: &Lookup, given: &[u8]) -> bool {
-        hmac::verify(&self.csrf, session, given).is_ok()
+        self.csrf_mac(session).verify_slice(given).is_ok()
     }
 
     pub(super) fn seal(

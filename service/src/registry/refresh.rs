@@ -75,7 +75,7 @@ impl App {
             Credential::Password => (None, None, Scopes::registry()),
         };
         let now = self.now();
-        let (secret, minted) = self.keys.mint(TokenKind::Refresh, self.chance())?;
+        let (secret, minted) = self.keys.mint(TokenKind::Refresh, self.chance());
         let kept = NewSecret::from(minted);
         let token = NewToken {
             id: self.new_token_id(),

@@ -142,7 +142,7 @@ impl Seeder<'_, '_> {
         creator: PrincipalId,
     ) -> String {
         let (principal, account) = self.users[user];
-        let (secret, minted) = self.keys.mint(TokenKind::Api, &self.chance).expect("a secret");
+        let (secret, minted) = self.keys.mint(TokenKind::Api, &self.chance);
         let kept = NewSecret {
             lookup: minted.lookup,
             form: Form::Derived,

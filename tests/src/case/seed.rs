@@ -295,7 +295,7 @@ impl Seeder<'_, '_> {
         let (client_id, secret) =
             (text(application, "client_id"), text(application, "client_secret"));
         self.applications.insert(client_id.to_owned(), id);
-        let hash = self.keys.keyed_hash(Purpose::ClientSecret, secret)?;
+        let hash = self.keys.keyed_hash(Purpose::ClientSecret, secret);
         let sealed = self.keys.seal(&id.text(), secret.as_bytes(), &self.chance)?;
         let params = [
             (&id).into(),
@@ -327,7 +327,7 @@ impl Seeder<'_, '_> {
     }
 
     fn token(&mut self, token: &NewToken<'_>) -> Result<(), Error> {
-        let (text, secret) = self.keys.mint(token.kind, &self.chance)?;
+        let (text, secret) = self.keys.mint(token.kind, &self.chance);
         let expires_at = token.expires_in_s.map(|seconds| self.now.plus_ms(seconds * 1000));
         let params = [
             (&token.id).into(),
