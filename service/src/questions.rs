@@ -302,8 +302,10 @@ impl App {
         let whom = self.subject_of(caller, question).await?;
         let insight = self.insight(caller, &whom, question.object).await?;
         let caps = whom.token.as_ref().map_or(Caps::DIRECT, |token| token.scopes.caps());
+        // a name that was found need not be read once more
+        let found = |name| caller.repo.as_ref().is_some_and(|acl| acl.name.as_str() == name);
         let about = match question.object {
-            Object::Repository(name) if RepoName::is_one(name) => About::Repo(name),
+            Object::Repository(name) if found(name) || RepoName::is_one(name) => About::Repo(name),
             Object::Organisation(name) if name.parse::<Namespace>().is_ok() => {
                 About::Namespace(name)
             }
