@@ -77,6 +77,14 @@ fn copy_store(from: &Path, to: &Path) -> crate::Outcome<()> {
     Ok(())
 }
 
+/// Reads the store of a folder to its end, so that the system has its pages at hand: to copy a large one
+/// has driven others out, and a server that waits for its disk says nothing of itself.
+fn warm(folder: &Path) -> crate::Outcome<()> {
+    let mut store = std::fs::File::open(crate::world::database(folder))?;
+    std::io::copy(&mut store, &mut std::io::sink())?;
+    Ok(())
+}
+
 /// `12345.6` as `12,346`.
 fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");

@@ -6,7 +6,7 @@ use super::{
     create_token::{self, CLIENTS},
     doors::{Asked, EVALUATION, FORWARD},
     hot::{Hot, beside},
-    in_turn, thousands,
+    in_turn, thousands, warm,
 };
 use crate::{
     Outcome,
@@ -38,6 +38,9 @@ pub(crate) fn measure(bench: &Bench, hot: &Hot) -> Outcome<Vec<Row>> {
     let [copy, large_copy] = &copies;
     let written =
         copy_store(&bench.set, copy).and_then(|()| copy_store(&set, large_copy)).and_then(|()| {
+            for copy in [large_copy, copy] {
+                warm(copy)?;
+            }
             let start = |copy, log| Server::start(bench.program.serve(copy), &bench.log(log));
             let (server, large) = (start(copy, "durable")?, start(large_copy, "durable-large")?);
             let target = |server: &Server| Target { address: server.address, connections: CLIENTS };
