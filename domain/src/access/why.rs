@@ -160,7 +160,7 @@ pub fn explain(asker: &Asker<'_>, acl: &RepoAcl, action: Action) -> Answer {
     Case { bar: None, asker: *asker, acl: Some(acl), closed: false }.explain(action)
 }
 
-/// A question about somebody who is not here himself, and all that is looked at for it.
+/// A question with all that is looked at for it; whoever it is about need not be here himself.
 #[derive(Clone, Copy, Debug)]
 pub struct Case<'a> {
     /// What bars the subject; see [`may_act`].
