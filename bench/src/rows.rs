@@ -8,11 +8,9 @@ pub(crate) mod hot;
 pub(crate) mod list;
 pub(crate) mod memory;
 pub(crate) mod start;
+mod stores;
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use crate::{process::Binary, world::World};
 
@@ -63,26 +61,6 @@ fn spread(number: usize, end: usize) -> usize {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     usize::try_from((z ^ (z >> 31)) % (end.max(1) as u64)).unwrap_or_default()
-}
-
-/// Copies the store of the folder `from` to `to`, and waits until it is on the disk.
-fn copy_store(from: &Path, to: &Path) -> crate::Outcome<()> {
-    use crate::world::{DATABASE, MASTER_KEY};
-    crate::seed::remove(to)?;
-    std::fs::create_dir_all(to)?;
-    for name in [DATABASE, MASTER_KEY] {
-        std::fs::copy(from.join(name), to.join(name))?;
-        std::fs::File::open(to.join(name))?.sync_all()?;
-    }
-    Ok(())
-}
-
-/// Reads the store of a folder to its end, so that the system has its pages at hand: to copy a large one
-/// has driven others out, and a server that waits for its disk says nothing of itself.
-fn warm(folder: &Path) -> crate::Outcome<()> {
-    let mut store = std::fs::File::open(crate::world::database(folder))?;
-    std::io::copy(&mut store, &mut std::io::sink())?;
-    Ok(())
 }
 
 /// `12345.6` as `12,346`.

@@ -10,7 +10,7 @@ use http::{
 };
 use http_body_util::Full;
 
-use super::{Bench, copy_store, in_turn, thousands};
+use super::{Bench, in_turn, stores::copy_store, thousands};
 use crate::{
     Outcome,
     load::{Load, Requests, Rounds, Target},

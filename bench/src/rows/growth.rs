@@ -2,11 +2,13 @@
 //! facts that are asked about, which are drawn from all that there is.
 
 use super::{
-    Bench, copy_store,
+    Bench,
     create_token::{self, CLIENTS},
     doors::{Asked, EVALUATION, FORWARD},
     hot::{Hot, beside},
-    in_turn, thousands, warm,
+    in_turn,
+    stores::{copy_store, warm},
+    thousands,
 };
 use crate::{
     Outcome,
@@ -38,9 +40,7 @@ pub(crate) fn measure(bench: &Bench, hot: &Hot) -> Outcome<Vec<Row>> {
     let [copy, large_copy] = &copies;
     let written =
         copy_store(&bench.set, copy).and_then(|()| copy_store(&set, large_copy)).and_then(|()| {
-            for copy in [large_copy, copy] {
-                warm(copy)?;
-            }
+            warm(&copies)?;
             let start = |copy, log| Server::start(bench.program.serve(copy), &bench.log(log));
             let (server, large) = (start(copy, "durable")?, start(large_copy, "durable-large")?);
             let target = |server: &Server| Target { address: server.address, connections: CLIENTS };
