@@ -34,33 +34,38 @@ impl App {
         standing(&self.settings.quay, principal)
     }
 
-    async fn gather(&self, caller: Option<&Caller>, about: About<'_>) -> Result<Gathered, Error> {
+    /// Handed on as it is: what is gathered is copied at each step through a future.
+    fn gather(
+        &self,
+        caller: Option<&Caller>,
+        about: About<'_>,
+    ) -> impl Future<Output = Result<Gathered, Error>> + Send {
         let (known, caps) = (caller.map(Caller::known), caller.map_or(Caps::NONE, |c| c.caps));
-        self.facts.gather(&self.db, known, about, caps, |facts| self.standing(facts)).await
+        self.facts.gather(&self.db, known, about, caps, |facts| self.standing(facts))
     }
 
     /// All that a decision about the repository `name` looks at; `None`: nobody is calling.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it could not be read (so for all of this file).
-    pub async fn about_repo(
+    pub fn about_repo(
         &self,
         caller: Option<&Caller>,
         name: &RepoName,
-    ) -> Result<Gathered, Error> {
-        self.gather(caller, About::Repo(name.as_str())).await
+    ) -> impl Future<Output = Result<Gathered, Error>> + Send {
+        self.gather(caller, About::Repo(name.as_str()))
     }
 
     /// All that a decision about the namespace `name` looks at.
     ///
     /// # Errors
     /// As [`App::about_repo`].
-    pub async fn about_namespace(
+    pub fn about_namespace(
         &self,
         caller: Option<&Caller>,
         name: &str,
-    ) -> Result<Gathered, Error> {
-        self.gather(caller, About::Namespace(name)).await
+    ) -> impl Future<Output = Result<Gathered, Error>> + Send {
+        self.gather(caller, About::Namespace(name))
     }
 
     /// The proof that `caller` may do `A` to the repository `name`, whether it exists or not (then

@@ -108,7 +108,7 @@ impl App {
         let kept = NewSecret::from(minted);
         let lent = match &caller.credential {
             _ if !of.oneself => true,
-            Credential::Token { scopes, .. } => !scopes.has(Dialect::Native, Scopes::REGISTRY),
+            Credential::Token(with) => !with.scopes.has(Dialect::Native, Scopes::REGISTRY),
             Credential::Session { .. } | Credential::Password => false,
         };
         let token = NewToken {

@@ -149,7 +149,7 @@ impl App {
             Reveal::All => true,
             Reveal::None => false,
             Reveal::Fresh => {
-                !matches!(caller.credential, Credential::Token { .. })
+                !matches!(caller.credential, Credential::Token(_))
                     && caller.fresh_user(self.now(), self.fresh_login_timeout()).is_ok()
             }
         }

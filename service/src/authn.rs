@@ -12,7 +12,6 @@ use claviger_domain::{
     access::{Bar, may_act},
     principal::PrincipalKind,
     scope::{Caps, Dialect, Scopes},
-    token::TokenFacts,
 };
 use claviger_store::{Query, principals, principals::Principal, sessions};
 
@@ -35,13 +34,13 @@ impl App {
     ///
     /// # Errors
     /// [`Error::BadCredential`] with the reason, [`Error::Unavailable`].
-    pub async fn authenticate_token(
+    pub fn authenticate_token(
         &self,
         text: &str,
         opens: &[TokenKind],
         origin: &Origin,
-    ) -> Result<Caller, Error> {
-        self.authenticate_token_for(text, opens, None, origin).await
+    ) -> impl Future<Output = Result<Caller, Error>> + Send {
+        self.authenticate_token_for(text, opens, None, origin)
     }
 
     /// The same, before a decision about the repository that `soon` says: when the store is read, what
@@ -56,7 +55,13 @@ impl App {
         soon: Soon<'_>,
         origin: &Origin,
     ) -> Result<Caller, Error> {
-        self.authenticate_genuine(self.genuine(text, opens)?, soon, origin).await
+        let genuine = self.genuine(text, opens)?;
+        let caller = match self.remembered_caller(genuine, soon, origin) {
+            Some(caller) => caller?,
+            None => Box::pin(self.read_caller(genuine, soon, origin)).await?,
+        };
+        self_made(&caller)?;
+        Ok(caller)
     }
 
     /// The same, of a token that was proven to be genuine.
@@ -65,20 +70,16 @@ impl App {
     /// As [`App::authenticate_token`].
     pub async fn authenticate_genuine(
         &self,
-        Genuine(verified): Genuine,
+        genuine: Genuine,
         soon: Soon<'_>,
         origin: &Origin,
     ) -> Result<Caller, Error> {
-        let found = self.facts.sign_in(&self.db, &verified.lookup, soon).await?;
-        let caller = self.bearer(&verified, found, origin)?;
-        match &caller.credential {
-            Credential::Token { kind: TokenKind::Api, scopes, .. }
-                if !scopes.has(Dialect::Native, Scopes::REGISTRY) =>
-            {
-                Err(BadCredential::Unknown.into())
-            }
-            _ => Ok(caller),
-        }
+        let caller = match self.remembered_caller(genuine, soon, origin) {
+            Some(caller) => caller?,
+            None => Box::pin(self.read_caller(genuine, soon, origin)).await?,
+        };
+        self_made(&caller)?;
+        Ok(caller)
     }
 
     /// The same, whoever made it.
@@ -92,7 +93,32 @@ impl App {
         soon: Soon<'_>,
         origin: &Origin,
     ) -> Result<Caller, Error> {
-        let Genuine(verified) = self.genuine(text, opens)?;
+        let genuine = self.genuine(text, opens)?;
+        match self.remembered_caller(genuine, soon, origin) {
+            Some(caller) => caller,
+            None => self.read_caller(genuine, soon, origin).await,
+        }
+    }
+
+    /// Who comes with a genuine token, if what that takes is remembered. Most requests end here,
+    /// without waiting: a caller that is handed up through futures is copied at each step.
+    fn remembered_caller(
+        &self,
+        Genuine(verified): Genuine,
+        soon: Soon<'_>,
+        origin: &Origin,
+    ) -> Option<Result<Caller, Error>> {
+        let found = self.facts.remembered_sign_in(&verified.lookup, soon)?;
+        Some(self.bearer(&verified, Some(found), origin))
+    }
+
+    /// The same, when something must be read.
+    async fn read_caller(
+        &self,
+        Genuine(verified): Genuine,
+        soon: Soon<'_>,
+        origin: &Origin,
+    ) -> Result<Caller, Error> {
         let found = self.facts.sign_in(&self.db, &verified.lookup, soon).await?;
         self.bearer(&verified, found, origin)
     }
@@ -146,7 +172,7 @@ impl App {
         let standing = self.standing(&principal);
         Ok(Caller {
             caps: token.scopes.caps(),
-            credential: credential(&token),
+            credential: Credential::Token(token),
             principal,
             standing,
             repo,
@@ -249,6 +275,19 @@ impl App {
     }
 }
 
+/// Checks that a caller did not come with an api token that another than its owner made.
+fn self_made(caller: &Caller) -> Result<(), Error> {
+    match &caller.credential {
+        Credential::Token(token)
+            if token.kind == TokenKind::Api
+                && !token.scopes.has(Dialect::Native, Scopes::REGISTRY) =>
+        {
+            Err(BadCredential::Unknown.into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What a door learns of a credential whose owner may not act.
 fn refused(bar: Bar) -> BadCredential {
     match bar {
@@ -256,15 +295,5 @@ fn refused(bar: Bar) -> BadCredential {
         Bar::TokenRevoked | Bar::PrincipalGone | Bar::Organisation => BadCredential::Unknown,
         Bar::PrincipalDisabled | Bar::OwnerDisabled => BadCredential::Disabled,
         Bar::RobotsDisallowed => BadCredential::RobotsDisallowed,
-    }
-}
-
-fn credential(token: &TokenFacts) -> Credential {
-    Credential::Token {
-        id: token.id,
-        kind: token.kind,
-        application: token.application,
-        parent: token.parent,
-        scopes: token.scopes.clone(),
     }
 }

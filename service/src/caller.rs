@@ -6,18 +6,21 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use claviger_domain::{
-    Error, TokenKind, UnixMillis,
+    Error, UnixMillis,
     access::{RepoAcl, Standing},
-    id::{ApplicationId, PrincipalId, RequestId, SessionId, TokenId},
+    id::{PrincipalId, RequestId, SessionId, TokenId},
     principal::{PrincipalFacts, PrincipalKind},
-    scope::{Caps, Scopes, UserCap},
+    scope::{Caps, UserCap},
 };
 use claviger_store::audit::Actor;
 
-use crate::facts::{AsOf, Known};
+use crate::{
+    activity::NotedToken,
+    facts::{AsOf, Known},
+};
 
 /// With what somebody proved who he is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Credential {
     /// A signed-in session.
     Session {
@@ -26,19 +29,8 @@ pub enum Credential {
         /// When the password was last given.
         signed_in_at: UnixMillis,
     },
-    /// A token.
-    Token {
-        /// Its id.
-        id: TokenId,
-        /// What it is.
-        kind: TokenKind,
-        /// The OAuth application it was given to.
-        application: Option<ApplicationId>,
-        /// The token it was minted with.
-        parent: Option<TokenId>,
-        /// What it may do at most.
-        scopes: Scopes,
-    },
+    /// A token, as it is remembered: a caller stays small, and is handed on a few times.
+    Token(Arc<NotedToken>),
     /// A user name and its password.
     Password,
 }
@@ -121,9 +113,11 @@ impl Caller {
     pub fn actor(&self, origin: &Origin) -> Actor {
         let (credential, credential_id, credential_minter) = match &self.credential {
             Credential::Session { id, .. } => ("session", Some(id.to_string()), None),
-            Credential::Token { id, kind, parent, .. } => {
-                (kind.as_str(), Some(id.to_string()), parent.map(|parent| parent.to_string()))
-            }
+            Credential::Token(token) => (
+                token.kind.as_str(),
+                Some(token.id.to_string()),
+                token.parent.map(|parent| parent.to_string()),
+            ),
             Credential::Password => ("password", None, None),
         };
         Actor {
@@ -167,7 +161,7 @@ impl Caller {
     /// The id of the token that he came with.
     pub fn token(&self) -> Option<TokenId> {
         match &self.credential {
-            Credential::Token { id, .. } => Some(*id),
+            Credential::Token(token) => Some(token.id),
             Credential::Session { .. } | Credential::Password => None,
         }
     }

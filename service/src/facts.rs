@@ -39,12 +39,11 @@ use std::{
 };
 
 use claviger_domain::{
-    Error,
     access::{Asker, Bar, Case, NamespaceFacts, RepoAcl, Standing},
     principal::{PrincipalFacts, TeamFacts},
     scope::Caps,
 };
-use claviger_store::{Db, Memory, Touched, feed::Feed};
+use claviger_store::{Memory, Touched, feed::Feed};
 
 use crate::{activity::NotedToken, histogram::Histogram};
 
@@ -216,19 +215,6 @@ impl Facts {
     /// How long questions took whose facts were read.
     pub fn fills(&self) -> &Histogram {
         &self.fills
-    }
-
-    /// Everything that a decision about `about` looks at, of one moment. `standing` says what the
-    /// settings make of the principal.
-    pub(crate) async fn gather(
-        self: &Arc<Self>,
-        db: &Db,
-        principal: Option<Known<'_>>,
-        about: About<'_>,
-        caps: Caps,
-        standing: impl FnOnce(&PrincipalFacts) -> Standing,
-    ) -> Result<Gathered, Error> {
-        Ok(self.raw(db, principal, about).await?.with(caps, standing))
     }
 }
 

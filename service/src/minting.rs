@@ -112,7 +112,7 @@ impl App {
         match self.settings.tokens.reveal {
             Reveal::All => true,
             Reveal::Fresh => {
-                let person = !matches!(caller.credential, Credential::Token { .. });
+                let person = !matches!(caller.credential, Credential::Token(_));
                 person && caller.fresh_user(self.now(), self.fresh_login_timeout()).is_ok()
             }
             Reveal::None => false,

@@ -395,8 +395,9 @@ impl App {
 fn gives(credential: &Credential, scopes: &[QuayScope]) -> bool {
     match credential {
         Credential::Session { .. } | Credential::Password => true,
-        Credential::Token { scopes: held, .. } => scopes.iter().all(|asked| {
-            let mut held = held.iter().filter_map(|scope| scope.word.parse::<QuayScope>().ok());
+        Credential::Token(token) => scopes.iter().all(|asked| {
+            let mut held =
+                token.scopes.iter().filter_map(|scope| scope.word.parse::<QuayScope>().ok());
             held.any(|held| held.implies(*asked))
         }),
     }

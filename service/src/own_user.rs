@@ -220,7 +220,7 @@ impl App {
             .await?;
         match caller.credential {
             Credential::Session { .. } => Ok(Some(self.begin_session_of(id, origin).await?)),
-            Credential::Token { .. } | Credential::Password => Ok(None),
+            Credential::Token(_) | Credential::Password => Ok(None),
         }
     }
 }

@@ -188,11 +188,11 @@ impl Caller {
     pub fn asks_about_anyone(&self) -> bool {
         // a token that lowers nothing: OAuth's are scoped, whatever their words
         let unscoped = match &self.credential {
-            Credential::Token { kind: TokenKind::Oauth, .. } => false,
+            Credential::Token(token) if token.kind == TokenKind::Oauth => false,
             _ => self.caps.meet(Caps::REGISTRY) == Caps::REGISTRY,
         };
         // what may be asked about others is a matter of the token: a session of a decider is his own
-        let token = matches!(self.credential, Credential::Token { .. });
+        let token = matches!(self.credential, Credential::Token(_));
         let decides = token && self.caps.decide;
         self.standing.superuser && (unscoped || decides) || self.principal.decider && decides
     }

@@ -169,11 +169,11 @@ impl App {
     /// [`Error::BadCredential`], [`Error::Unavailable`].
     pub async fn astra_login(&self, text: &str, origin: &Origin) -> Result<Caller, Error> {
         let caller = self.known_token(text, &[TokenKind::Api], None, origin).await?;
-        let Credential::Token { scopes, .. } = &caller.credential else {
+        let Credential::Token(token) = &caller.credential else {
             return Err(BadCredential::Unknown.into());
         };
         let good = caller.principal.kind == PrincipalKind::User
-            && scopes.has(Dialect::Astra, Scopes::ACCOUNT);
+            && token.scopes.has(Dialect::Astra, Scopes::ACCOUNT);
         if good { Ok(caller) } else { Err(BadCredential::Unknown.into()) }
     }
 

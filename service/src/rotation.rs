@@ -166,9 +166,9 @@ fn live(tx: &mut Tx<'_>, id: &TokenId, seen: &Seen, now: UnixMillis) -> Result<L
 fn gives(caller: &Caller, token: &Listed) -> bool {
     match &caller.credential {
         Credential::Session { .. } | Credential::Password => true,
-        Credential::Token { id, .. } => {
+        Credential::Token(with) => {
             let own = token.scopes.caps();
-            *id == token.id || own.meet(caller.caps) == own
+            with.id == token.id || own.meet(caller.caps) == own
         }
     }
 }

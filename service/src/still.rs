@@ -150,8 +150,8 @@ impl Still {
         let now = principals::facts(q, &before.id)?.filter(|now| now.enabled);
         let now = now.ok_or(Error::Unauthenticated)?;
         let good = match &self.caller.credential {
-            Credential::Token { id, .. } => {
-                tokens::life(q, id)?.is_some_and(|life| life.revoked_at.is_none())
+            Credential::Token(token) => {
+                tokens::life(q, &token.id)?.is_some_and(|life| life.revoked_at.is_none())
             }
             Credential::Session { .. } | Credential::Password => {
                 now.session_epoch == before.session_epoch

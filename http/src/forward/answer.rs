@@ -138,9 +138,9 @@ pub(super) fn allowed(caller: Option<&Caller>) -> Result<Response, Words> {
                 PrincipalKind::User | PrincipalKind::Org => HeaderValue::from_static("user"),
             };
             let (token, scopes) = match &caller.credential {
-                Credential::Token { id, scopes, .. } => {
-                    let id = HeaderValue::from_bytes(id.text().as_bytes());
-                    (id.map_err(|_| Words::INTERNAL)?, words(scopes)?)
+                Credential::Token(token) => {
+                    let id = HeaderValue::from_bytes(token.id.text().as_bytes());
+                    (id.map_err(|_| Words::INTERNAL)?, words(&token.scopes)?)
                 }
                 Credential::Session { .. } | Credential::Password => (EMPTY, EMPTY),
             };

@@ -92,8 +92,9 @@ async fn with_cookie(app: &Arc<App>, head: &Parts) -> Result<Caller, Problem> {
 
 /// Whether the caller's token is one that opens this door, beyond its kind.
 fn opens(caller: &Caller) -> bool {
-    let Credential::Token { kind, scopes, .. } = &caller.credential else { return false };
-    match kind {
+    let Credential::Token(token) = &caller.credential else { return false };
+    let scopes = &token.scopes;
+    match token.kind {
         TokenKind::Oauth => true,
         TokenKind::Authorization => scopes.openshift().contains(&OpenshiftScope::Session),
         TokenKind::Api => scopes.has(Dialect::Native, Scopes::USER),

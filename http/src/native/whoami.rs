@@ -49,11 +49,11 @@ async fn whoami(call: Call, RawQuery(query): RawQuery) -> Result<Json<Whoami>, P
             signed_in: Some(instant(*signed_in_at)),
             scopes: None,
         },
-        Credential::Token { id, kind, scopes, .. } => Shown {
-            kind: kind.as_str(),
-            id: Some(id.to_string()),
+        Credential::Token(token) => Shown {
+            kind: token.kind.as_str(),
+            id: Some(token.id.to_string()),
             signed_in: None,
-            scopes: Some(scopes.iter().map(scope).collect()),
+            scopes: Some(token.scopes.iter().map(scope).collect()),
         },
         Credential::Password => Shown { kind: "password", id: None, signed_in: None, scopes: None },
     };

@@ -265,8 +265,8 @@ fn reach(caller: &Caller) -> (Option<Reach>, String) {
         Credential::Password | Credential::Session { .. } => {
             (Some(Reach::All), "session".to_owned())
         }
-        Credential::Token { scopes, .. } => {
-            let scopes = scopes.openshift();
+        Credential::Token(token) => {
+            let scopes = token.scopes.openshift();
             let words: Vec<_> = scopes.iter().map(ToString::to_string).collect();
             (scopes.iter().map(OpenshiftScope::reach).max(), words.join(" "))
         }

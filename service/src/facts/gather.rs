@@ -306,7 +306,7 @@ impl Facts {
     }
 
     /// The answer, if all of it is remembered.
-    fn remembered<Q: Question>(&self, question: &Q) -> Result<Option<Q::Answer>, Error> {
+    pub(super) fn remembered<Q: Question>(&self, question: &Q) -> Result<Option<Q::Answer>, Error> {
         let began = self.gate.now();
         let Ok(answer) = question.ask(self, &mut Source::Memory, began)? else { return Ok(None) };
         Ok((self.is_trusted() && self.gate.now() == began).then_some(answer))
@@ -392,15 +392,22 @@ impl Facts {
         Ok(raw.map_err(|Missing| lost())?.with(caps, standing))
     }
 
-    /// Everything that a decision about `about` looks at, without what the settings and the
-    /// credential make of it.
-    pub(super) async fn raw(
+    /// Everything that a decision about `about` looks at, of one moment. `standing` says what the
+    /// settings make of the principal.
+    pub(crate) async fn gather(
         self: &Arc<Self>,
         db: &Db,
         principal: Option<Known<'_>>,
         about: About<'_>,
-    ) -> Result<Raw, Error> {
-        self.settled(db, &Decision { principal, about }).await
+        caps: Caps,
+        standing: impl FnOnce(&PrincipalFacts) -> Standing,
+    ) -> Result<Gathered, Error> {
+        let decision = Decision { principal, about };
+        let raw = match self.remembered(&decision)? {
+            Some(raw) => raw,
+            None => Box::pin(self.sought(db, &decision)).await?,
+        };
+        Ok(raw.with(caps, standing))
     }
 }
 

@@ -60,22 +60,31 @@ impl Question for SignIn {
 
 impl Facts {
     /// The token that a verified secret reaches, with whom it acts for and with the repository that
-    /// `soon` says, if that is remembered; `None` when there is no such token. When the store is read,
-    /// what a decision about the repository looks at is read along, so that the decision need not go
-    /// there once more.
+    /// `soon` says, if the first two are remembered.
+    pub(crate) fn remembered_sign_in(
+        &self,
+        lookup: &Lookup,
+        soon: Soon<'_>,
+    ) -> Option<Credentials> {
+        match soon {
+            Some(name) => self.remembered_for(lookup, name),
+            None => self.remembered(lookup).ok()??,
+        }
+    }
+
+    /// The token that a verified secret reaches, with whom it acts for; `None` when there is none.
+    /// When the store is read, what a decision about the repository that `soon` says looks at is read
+    /// along, so that the decision need not go there once more.
     pub(crate) async fn sign_in(
         self: &Arc<Self>,
         db: &Db,
         lookup: &Lookup,
         soon: Soon<'_>,
     ) -> Result<Option<Credentials>, Error> {
-        let Some(name) = soon else { return self.settled(db, lookup).await };
-        if let Some(found) = self.remembered_for(lookup, name) {
-            return Ok(Some(found));
+        match soon {
+            Some(name) => self.settled(db, &SignIn { lookup: *lookup, repo: name.clone() }).await,
+            None => self.settled(db, lookup).await,
         }
-        // in a box, so that the way of nearly all requests stays small
-        let question = SignIn { lookup: *lookup, repo: name.clone() };
-        Box::pin(async move { self.settled(db, &question).await }).await
     }
 
     /// Token, principal and the repository `name`, if the first two are remembered.

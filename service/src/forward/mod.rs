@@ -257,6 +257,7 @@ impl App {
                 Box::pin(self.any_login(&user, secret, false, soon, origin)).await?
             }
         };
-        self.of_this_house(caller).await.map(Some)
+        self.must_be_of_this_house(&caller).await?;
+        Ok(Some(caller))
     }
 }

@@ -49,13 +49,14 @@ impl App {
             }
             caller => caller?,
         };
-        self.of_this_house(caller).await
+        self.must_be_of_this_house(&caller).await?;
+        Ok(caller)
     }
 
-    /// `caller`, unless he belongs to another account than the one that this door shows.
-    pub(crate) async fn of_this_house(&self, caller: Caller) -> Result<Caller, Error> {
+    /// Checks that `caller` belongs to the account that this door shows.
+    pub(crate) async fn must_be_of_this_house(&self, caller: &Caller) -> Result<(), Error> {
         if self.is_first_account(caller.principal.account).await? {
-            Ok(caller)
+            Ok(())
         } else {
             Err(BadCredential::Password.into())
         }

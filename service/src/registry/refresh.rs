@@ -47,7 +47,8 @@ impl App {
             return Err(unknown());
         }
         let caller = self.authenticate_token(text, &[TokenKind::Refresh], origin).await?;
-        self.of_this_house(caller).await
+        self.must_be_of_this_house(&caller).await?;
+        Ok(caller)
     }
 
     /// A refresh token for `service` (the first of ours when none is named) that stands for what
@@ -67,11 +68,11 @@ impl App {
             return Ok(None);
         }
         let (parent, application, scopes) = match &caller.credential {
-            Credential::Token { kind: TokenKind::Refresh | TokenKind::Api, .. }
-            | Credential::Session { .. } => return Ok(None),
-            Credential::Token { id, application, scopes, .. } => {
-                (Some(*id), *application, scopes.clone())
-            }
+            Credential::Session { .. } => return Ok(None),
+            Credential::Token(with) => match with.kind {
+                TokenKind::Refresh | TokenKind::Api => return Ok(None),
+                _ => (Some(with.id), with.application, with.scopes.clone()),
+            },
             Credential::Password => (None, None, Scopes::registry()),
         };
         let now = self.now();
