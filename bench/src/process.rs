@@ -62,7 +62,9 @@ impl Server {
         let started = Instant::now();
         loop {
             let said = fs::read_to_string(log)?;
-            if let Some(address) = said.lines().find_map(|line| line.strip_prefix(LISTENING)) {
+            // a line that has come in part is none yet
+            let mut whole = said.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+            if let Some(address) = whole.find_map(|line| line.strip_prefix(LISTENING)) {
                 server.address = address.parse()?;
                 return Ok(server);
             }

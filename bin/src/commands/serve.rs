@@ -162,7 +162,9 @@ async fn work(
         chores.spawn(certificate.follow());
     }
     desk.app.ready().await?;
-    eprintln!("listening on {}", front.origin);
+    // in one piece: scripts wait for this line and read it at once
+    let line = format!("listening on {}\n", front.origin);
+    eprint!("{line}");
     servers.join_all().await;
     chores.shutdown().await;
     if let Some((end, exporter)) = exporter {
