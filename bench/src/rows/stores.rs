@@ -40,7 +40,8 @@ pub(crate) fn copy_store(from: &Path, to: &Path) -> Outcome<()> {
 }
 
 /// Reads the stores of these folders, page by page, until the system has them all at hand: to copy a large
-/// one has driven others out, and a server that waits for its disk says nothing of itself.
+/// one has driven others out, and a server that waits for its disk says nothing of itself. On a machine
+/// without the memory for them it says so, and they are measured as they are.
 pub(crate) fn warm(folders: &[PathBuf]) -> Outcome<()> {
     for _ in 0..PASSES {
         let mut at_hand = true;
@@ -51,7 +52,10 @@ pub(crate) fn warm(folders: &[PathBuf]) -> Outcome<()> {
             return Ok(());
         }
     }
-    Err("the system's memory does not hold the stores that are compared".into())
+    eprintln!(
+        "the system's memory does not hold the stores that are compared: they wait for the disk"
+    );
+    Ok(())
 }
 
 /// Reads a file in an order that is not its own; how much of it came from the disk.
