@@ -89,11 +89,12 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Stall<T> {
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let stream = Pin::new(&mut self.stream);
-        let mut room = [0; SMALL];
-        let outcome = match (buffers, in_one(buffers, &mut room)) {
-            ([one], _) => stream.poll_write(cx, one),
-            (_, Some(whole)) => stream.poll_write(cx, whole),
-            (_, None) => stream.poll_write_vectored(cx, buffers),
+        let outcome = if let [one] = buffers {
+            stream.poll_write(cx, one)
+        } else if let Some(whole) = in_one(buffers, &mut [0; SMALL]) {
+            stream.poll_write(cx, whole)
+        } else {
+            stream.poll_write_vectored(cx, buffers)
         };
         self.watch(cx, outcome)
     }
