@@ -90,13 +90,12 @@ impl App {
         &self,
         text: &str,
         opens: &[TokenKind],
-        soon: Soon<'_>,
         origin: &Origin,
     ) -> Result<Caller, Error> {
         let genuine = self.genuine(text, opens)?;
-        match self.remembered_caller(genuine, soon, origin) {
+        match self.remembered_caller(genuine, None, origin) {
             Some(caller) => caller,
-            None => self.read_caller(genuine, soon, origin).await,
+            None => self.read_caller(genuine, None, origin).await,
         }
     }
 

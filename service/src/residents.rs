@@ -168,7 +168,7 @@ impl App {
     /// # Errors
     /// [`Error::BadCredential`], [`Error::Unavailable`].
     pub async fn astra_login(&self, text: &str, origin: &Origin) -> Result<Caller, Error> {
-        let caller = self.known_token(text, &[TokenKind::Api], None, origin).await?;
+        let caller = self.known_token(text, &[TokenKind::Api], origin).await?;
         let Credential::Token(token) = &caller.credential else {
             return Err(BadCredential::Unknown.into());
         };
