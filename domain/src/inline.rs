@@ -133,6 +133,14 @@ enum Items<T, const N: usize> {
 }
 
 impl<T: Copy, const N: usize> InlineList<T, N> {
+    /// The places that lie in it, used or not; none when all of it lies elsewhere.
+    pub fn places(&self) -> &[T] {
+        match &self.0 {
+            Items::Short(_, items) => items,
+            Items::Long(_) => &[],
+        }
+    }
+
     /// How many bytes it takes beside itself.
     pub fn heap_bytes(&self) -> usize {
         match &self.0 {

@@ -108,6 +108,12 @@ impl RepoName {
     }
 }
 
+impl PartialEq<str> for RepoName {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == *other
+    }
+}
+
 impl fmt::Display for RepoName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

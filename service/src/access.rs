@@ -35,11 +35,11 @@ impl App {
     }
 
     /// Handed on as it is: what is gathered is copied at each step through a future.
-    fn gather(
+    fn gather<'a>(
         &self,
-        caller: Option<&Caller>,
+        caller: Option<&'a Caller>,
         about: About<'_>,
-    ) -> impl Future<Output = Result<Gathered, Error>> + Send {
+    ) -> impl Future<Output = Result<Gathered<'a>, Error>> + Send {
         let (known, caps) = (caller.map(Caller::known), caller.map_or(Caps::NONE, |c| c.caps));
         self.facts.gather(&self.db, known, about, caps, |facts| self.standing(facts))
     }
@@ -48,23 +48,23 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it could not be read (so for all of this file).
-    pub fn about_repo(
+    pub fn about_repo<'a>(
         &self,
-        caller: Option<&Caller>,
+        caller: Option<&'a Caller>,
         name: &RepoName,
-    ) -> impl Future<Output = Result<Gathered, Error>> + Send {
-        self.gather(caller, About::Repo(name.as_str()))
+    ) -> impl Future<Output = Result<Gathered<'a>, Error>> + Send {
+        self.gather(caller, About::Repo(name))
     }
 
     /// All that a decision about the namespace `name` looks at.
     ///
     /// # Errors
     /// As [`App::about_repo`].
-    pub fn about_namespace(
+    pub fn about_namespace<'a>(
         &self,
-        caller: Option<&Caller>,
+        caller: Option<&'a Caller>,
         name: &str,
-    ) -> impl Future<Output = Result<Gathered, Error>> + Send {
+    ) -> impl Future<Output = Result<Gathered<'a>, Error>> + Send {
         self.gather(caller, About::Namespace(name))
     }
 
@@ -79,7 +79,7 @@ impl App {
         name: &RepoName,
     ) -> Result<Permit<A>, Error> {
         let gathered = self.about_repo(caller, name).await?;
-        let acl = gathered.acl.as_deref();
+        let acl = gathered.acl();
         let permit = permit::<A>(&gathered.asker(), name, gathered.namespace, acl);
         self.decisions.count(permit.is_ok());
         permit

@@ -162,7 +162,7 @@ impl App {
     /// Lets in whom a token reaches, if it and he may act at the moment.
     fn admit(&self, found: Credentials, origin: &Origin) -> Result<Caller, Error> {
         let now = self.now();
-        let Credentials { token, principal, owner, repo, as_of } = found;
+        let Credentials { token, principal, owner, ahead, as_of } = found;
         let admits = |robot: &str| self.settings.quay.admits_robot(robot);
         may_act(Some(token.state(now)), principal.as_deref(), owner.as_deref(), admits)
             .map_err(refused)?;
@@ -174,7 +174,7 @@ impl App {
             credential: Credential::Token(token),
             principal,
             standing,
-            repo,
+            ahead,
             as_of,
         })
     }
@@ -202,7 +202,7 @@ impl App {
         let credential = Credential::Session { id: session.id, signed_in_at: session.signed_in_at };
         let standing = self.standing(&principal);
         let (caps, as_of) = (Caps::DIRECT, AsOf::default());
-        Ok(Some(Caller { principal, credential, caps, standing, repo: None, as_of }))
+        Ok(Some(Caller { principal, credential, caps, standing, ahead: None, as_of }))
     }
 
     /// Who comes with a user name (or e-mail address) and a password.
@@ -249,7 +249,7 @@ impl App {
         let standing = self.standing(&principal);
         let (caps, as_of) = (Caps::DIRECT, AsOf::default());
         let credential = Credential::Password;
-        Ok(Caller { principal, credential, caps, standing, repo: None, as_of })
+        Ok(Caller { principal, credential, caps, standing, ahead: None, as_of })
     }
 
     /// The user with this name or e-mail address; robots and organisations are none.

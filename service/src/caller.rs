@@ -7,7 +7,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use claviger_domain::{
     Error, UnixMillis,
-    access::{RepoAcl, Standing},
+    access::Standing,
     id::{PrincipalId, RequestId, SessionId, TokenId},
     principal::{PrincipalFacts, PrincipalKind},
     scope::{Caps, UserCap},
@@ -16,7 +16,7 @@ use claviger_store::audit::Actor;
 
 use crate::{
     activity::NotedToken,
-    facts::{AsOf, Known},
+    facts::{Ahead, AsOf, Known, Seen},
 };
 
 /// With what somebody proved who he is.
@@ -46,9 +46,10 @@ pub struct Caller {
     pub caps: Caps,
     /// What the settings make of the principal.
     pub standing: Standing,
-    /// The repository that he was expected to ask about, if that was remembered.
-    pub repo: Option<Arc<RepoAcl>>,
-    /// Until the next eviction the principal and the repository need not be looked up again.
+    /// What a decision about the repository that he was expected to ask about looks at, if that was
+    /// remembered.
+    pub ahead: Option<Ahead>,
+    /// Until the next eviction the principal, and what is ahead, need not be looked up again.
     pub as_of: AsOf,
 }
 
@@ -101,7 +102,8 @@ impl FreshUser {
 impl Caller {
     /// The principal, for a decision.
     pub(crate) fn known(&self) -> Known<'_> {
-        Known { facts: &self.principal, as_of: self.as_of, repo: self.repo.as_ref() }
+        let seen = self.ahead.as_ref().map_or(Seen::Nothing, Seen::All);
+        Known { facts: &self.principal, as_of: self.as_of, seen }
     }
 
     /// Whether a person is calling, and not a robot.

@@ -34,6 +34,7 @@ mod sync {
 }
 
 use std::{
+    borrow::Cow,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -47,7 +48,7 @@ use claviger_store::{Memory, Touched, feed::Feed};
 
 use crate::{activity::NotedToken, histogram::Histogram};
 
-pub(crate) use self::gather::{About, Known};
+pub(crate) use self::gather::{About, Known, Seen};
 pub use self::{few::Few, sign_in::Soon};
 use self::{
     gate::{Epoch, Gate},
@@ -125,21 +126,33 @@ pub struct Credentials {
     pub principal: Option<Arc<PrincipalFacts>>,
     /// The owner of a robot, who must not be disabled either.
     pub owner: Option<Arc<PrincipalFacts>>,
-    /// The repository that will be decided about, if that was known and remembered.
-    pub repo: Option<Arc<RepoAcl>>,
+    /// What the decision about a repository will look at beside them, if it was known which one that
+    /// will be and all of it was remembered.
+    pub ahead: Option<Ahead>,
     /// The epoch of all of them.
     pub as_of: AsOf,
 }
 
-/// All that one decision looks at, of one moment.
+/// What a decision about a repository looks at beside who asks, gathered when he signed in.
 #[derive(Clone, Debug)]
-pub struct Gathered {
-    /// Who asks; `None` for nobody.
-    pub principal: Option<Arc<PrincipalFacts>>,
+pub struct Ahead {
+    /// The repository.
+    pub(crate) repo: Arc<RepoAcl>,
     /// His teams in the organisation that the namespace is.
-    pub teams: Few<Arc<TeamFacts>>,
+    teams: Few<Arc<TeamFacts>>,
+    /// Whether the namespace belongs to a disabled user.
+    closed: bool,
+}
+
+/// All that one decision looks at, of one moment; lent by whoever is calling where he has it.
+#[derive(Clone, Debug)]
+pub struct Gathered<'a> {
+    /// Who asks; `None` for nobody.
+    pub principal: Option<Cow<'a, Arc<PrincipalFacts>>>,
+    /// His teams in the organisation that the namespace is.
+    pub teams: Cow<'a, Few<Arc<TeamFacts>>>,
     /// The repository; `None` when there is none.
-    pub acl: Option<Arc<RepoAcl>>,
+    pub acl: Option<Cow<'a, Arc<RepoAcl>>>,
     /// The namespace; `None` when there is none.
     pub namespace: Option<NamespaceFacts>,
     /// Whether the namespace belongs to a disabled user.
@@ -150,10 +163,34 @@ pub struct Gathered {
     pub caps: Caps,
 }
 
-impl Gathered {
+impl Gathered<'_> {
+    /// Who asks; `None` for nobody.
+    pub fn principal(&self) -> Option<&PrincipalFacts> {
+        Some(&**self.principal.as_ref()?)
+    }
+
+    /// The repository; `None` when there is none.
+    pub fn acl(&self) -> Option<&RepoAcl> {
+        Some(&**self.acl.as_ref()?)
+    }
+
+    /// The same with nothing lent.
+    pub(crate) fn into_owned(self) -> Gathered<'static> {
+        let Self { principal, teams, acl, namespace, closed, standing, caps } = self;
+        Gathered {
+            principal: principal.map(|principal| Cow::Owned(principal.into_owned())),
+            teams: Cow::Owned(teams.into_owned()),
+            acl: acl.map(|acl| Cow::Owned(acl.into_owned())),
+            namespace,
+            closed,
+            standing,
+            caps,
+        }
+    }
+
     /// The asker, as decisions want him.
     pub fn asker(&self) -> Asker<'_> {
-        match self.principal.as_deref() {
+        match self.principal() {
             Some(principal) => Asker {
                 principal: Some(principal),
                 teams: &self.teams,
@@ -166,7 +203,7 @@ impl Gathered {
 
     /// The question about the repository, of somebody whom `bar` keeps from acting.
     pub fn case(&self, bar: Option<Bar>) -> Case<'_> {
-        Case { bar, asker: self.asker(), acl: self.acl.as_deref(), closed: self.closed }
+        Case { bar, asker: self.asker(), acl: self.acl(), closed: self.closed }
     }
 }
 

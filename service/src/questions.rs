@@ -27,7 +27,7 @@ use crate::{
     app::App,
     caller::{Caller, Credential, Origin},
     decisions::Decision,
-    facts::{About, AsOf, Credentials, Gathered, Known},
+    facts::{About, AsOf, Credentials, Gathered, Known, Seen},
     settings::Quay,
 };
 
@@ -107,7 +107,7 @@ pub(crate) struct Matter {
     pub(crate) insight: Insight,
     pub(crate) token: Option<Arc<NotedToken>>,
     pub(crate) bar: Option<Bar>,
-    pub(crate) gathered: Gathered,
+    pub(crate) gathered: Gathered<'static>,
 }
 
 impl Matter {
@@ -302,25 +302,37 @@ impl App {
         let whom = self.subject_of(caller, question).await?;
         let insight = self.insight(caller, &whom, question.object).await?;
         let caps = whom.token.as_ref().map_or(Caps::DIRECT, |token| token.scopes.caps());
-        // a name that was found need not be read once more
-        let found = |name| caller.repo.as_ref().is_some_and(|acl| acl.name.as_str() == name);
-        let about = match question.object {
-            Object::Repository(name) if found(name) || RepoName::is_one(name) => About::Repo(name),
-            Object::Organisation(name) if name.parse::<Namespace>().is_ok() => {
+        let ahead = caller.ahead.as_ref();
+        let repo = match question.object {
+            // a name that was found need not be read once more
+            Object::Repository(name) => match ahead.map(|ahead| &ahead.repo.name) {
+                Some(known) if *known == *name => Some(known.clone()),
+                _ => name.parse().ok(),
+            },
+            Object::Organisation(_) | Object::Unknown => None,
+        };
+        let about = match (&repo, question.object) {
+            (Some(name), _) => About::Repo(name),
+            (None, Object::Organisation(name)) if name.parse::<Namespace>().is_ok() => {
                 About::Namespace(name)
             }
             // nothing has no name
             _ => About::Namespace(""),
         };
-        // what is known of one epoch goes together, whoever it was looked at for
+        // what is known of one epoch goes together; the repository, whoever it was looked at for
         let known = whom.principal.as_ref().map(|(facts, as_of)| {
-            let repo = caller.repo.as_ref().filter(|_| *as_of == caller.as_of);
-            Known { facts, as_of: *as_of, repo }
+            let seen = match ahead.filter(|_| *as_of == caller.as_of) {
+                Some(ahead) if facts.id == caller.principal.id => Seen::All(ahead),
+                Some(ahead) => Seen::Repo(&ahead.repo),
+                None => Seen::Nothing,
+            };
+            Known { facts, as_of: *as_of, seen }
         });
         let gathered =
             self.facts.gather(&self.db, known, about, caps, |facts| self.standing(facts)).await?;
+        let gathered = gathered.into_owned();
         let state = whom.token.as_ref().map(|token| token.state(self.now()));
-        let bar = self.bar(state, gathered.principal.as_deref(), question.subject).await?;
+        let bar = self.bar(state, gathered.principal(), question.subject).await?;
         Ok(Matter { insight, token: whom.token, bar, gathered })
     }
 
@@ -369,7 +381,7 @@ impl App {
                 let may = |acl| {
                     claviger_domain::access::decide(&gathered.asker(), acl, Action::Administer)
                 };
-                Ok(gathered.acl.as_deref().is_some_and(may))
+                Ok(gathered.acl().is_some_and(may))
             }
             Object::Organisation(name) if name.parse::<Namespace>().is_ok() => {
                 let gathered = self.about_namespace(Some(caller), name).await?;

@@ -57,7 +57,7 @@ impl App {
         path: &str,
     ) -> Result<Reach<A>, Error> {
         let (name, facts) = self.about_path(caller, path).await?;
-        let (asker, acl) = (facts.asker(), facts.acl.as_deref());
+        let (asker, acl) = (facts.asker(), facts.acl());
         let permit = if let Some(name) = &name {
             permit::<A>(&asker, name, facts.namespace, acl).map(Some)
         } else {
@@ -92,11 +92,11 @@ impl App {
     }
 
     /// What a decision about `path` looks at, and the name if it is one.
-    async fn about_path(
+    async fn about_path<'a>(
         &self,
-        caller: Option<&Caller>,
+        caller: Option<&'a Caller>,
         path: &str,
-    ) -> Result<(Option<RepoName>, Gathered), Error> {
+    ) -> Result<(Option<RepoName>, Gathered<'a>), Error> {
         if let Ok(name) = path.parse::<RepoName>() {
             let facts = self.about_repo(caller, &name).await?;
             return Ok((Some(name), facts));
@@ -109,7 +109,7 @@ impl App {
 }
 
 /// As what somebody sees a repository, whether it exists or not.
-pub(crate) fn sees(facts: &Gathered) -> Option<Role> {
+pub(crate) fn sees(facts: &Gathered<'_>) -> Option<Role> {
     match &facts.acl {
         // what nobody needs to ask for is seen with every credential
         Some(acl) => effective_role(&facts.asker(), acl)

@@ -210,7 +210,7 @@ impl App {
 }
 
 /// What may be done to a repository that does not exist.
-fn on_nothing(gathered: &Gathered, asked: Actions) -> Actions {
+fn on_nothing(gathered: &Gathered<'_>, asked: Actions) -> Actions {
     match gathered.namespace {
         Some(namespace) => actions::granted_on_nothing(&gathered.asker(), namespace, asked),
         None => Actions::default(),

@@ -39,7 +39,7 @@ pub(crate) enum Right {
     /// He has at least this role in a namespace.
     In { namespace: PrincipalId, name: String, role: OrgRole },
     /// What the check says of what the path names.
-    On { path: String, may: fn(&Gathered, &str) -> bool },
+    On { path: String, may: fn(&Gathered<'_>, &str) -> bool },
     /// All of these.
     All(Vec<Self>),
 }
@@ -47,8 +47,8 @@ pub(crate) enum Right {
 impl Right {
     /// The right to do `A` to what `path` names.
     pub(crate) fn on<A: Act>(path: &str) -> Self {
-        let may = |gathered: &Gathered, path: &str| {
-            let acl = gathered.acl.as_deref();
+        let may = |gathered: &Gathered<'_>, path: &str| {
+            let acl = gathered.acl();
             check::<A>(&gathered.asker(), path, gathered.namespace, acl).is_ok()
         };
         Self::On { path: path.to_owned(), may }
@@ -114,6 +114,10 @@ impl Still {
         principal: &Arc<PrincipalFacts>,
         right: &Right,
     ) -> Result<(), Error> {
+        let name = match right {
+            Right::On { path, .. } => path.parse::<RepoName>().ok(),
+            _ => None,
+        };
         let (about, path) = match right {
             Right::Himself => return Ok(()),
             Right::All(rights) => {
@@ -124,10 +128,10 @@ impl Still {
                 return if standing.superuser { Ok(()) } else { Err(Error::Unauthenticated) };
             }
             Right::In { name, .. } => (About::Namespace(name), name),
-            Right::On { path, .. } if path.parse::<RepoName>().is_ok() => (About::Repo(path), path),
-            Right::On { path, .. } => {
-                (About::Namespace(path.split('/').next().unwrap_or_default()), path)
-            }
+            Right::On { path, .. } => match &name {
+                Some(name) => (About::Repo(name), path),
+                None => (About::Namespace(path.split('/').next().unwrap_or_default()), path),
+            },
         };
         let gathered = self.facts.gather_in(tx, principal, about, self.caller.caps, |facts| {
             standing(&self.settings.quay, facts)

@@ -2,7 +2,7 @@
 //! What it holds may be forgotten at any time.
 //!
 //! ```text
-//! part, by hash ─▶ bucket, by hash: ┌ 7 marks of 8 bits ┬ used ┬ 7 pointers to facts ┐
+//! part, by hash ─▶ bucket, by hash: ┌ 7 marks of 8 bits, used ┬ 7 pointers to facts ┐
 //!                                   └────────────── one line of the cache ─────────────┘
 //! ```
 //! A look-up reads one bucket, seldom a second one, and then the fact, which knows its own key. That
@@ -23,7 +23,7 @@ use std::{
     mem,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -40,8 +40,9 @@ pub(crate) trait Keyed {
     /// What it weighs in bytes, which does not change while it is kept.
     fn weight(&self) -> u64;
 
-    /// Looks at all of it that a decision looks at, and at nothing behind a pointer.
-    fn touch(&self);
+    /// Looks at all of it that a decision looks at, in few steps, and at nothing behind a pointer.
+    /// The answer says nothing.
+    fn touch(&self) -> u64;
 }
 
 /// What a fact costs in bytes beside its value: its place in the table, the counts in front of it,
@@ -83,10 +84,9 @@ struct Kept<T> {
 /// A line of the cache.
 #[repr(align(64))]
 struct Bucket<T> {
-    /// Of each fact eight bits of its hash.
-    marks: [u8; WAYS],
-    /// Of each fact a bit: whether it was used since the hand passed.
-    used: AtomicU8,
+    /// Of each fact eight bits of its hash, its mark, the first in the lowest byte; in the highest, of
+    /// each fact a bit: whether it was used since the hand passed.
+    head: AtomicU64,
     facts: [Option<Arc<T>>; WAYS],
 }
 
@@ -102,7 +102,8 @@ impl Place {
 
     fn part(self, parts: usize) -> usize {
         let [_, part, ..] = self.0.to_le_bytes();
-        usize::from(part) % parts
+        // there is a power of two of them
+        usize::from(part) & parts.saturating_sub(1)
     }
 
     /// The two buckets, of so many; they differ as soon as there are two.
@@ -326,38 +327,61 @@ impl<T: Keyed> Kept<T> {
             self.count_out(gone);
         }
         if let Some(bucket) = self.buckets.get_mut(self.hand) {
-            *bucket.used.get_mut() = 0;
+            *bucket.head.get_mut() &= MARKS;
         }
     }
 }
 
 impl<T> Default for Bucket<T> {
     fn default() -> Self {
-        Self { marks: [0; WAYS], used: AtomicU8::new(0), facts: [const { None }; WAYS] }
+        Self { head: AtomicU64::new(0), facts: [const { None }; WAYS] }
     }
 }
 
+/// A one in each byte.
+const ONES: u64 = u64::MAX / 0xff;
+/// The bits of the marks; above them are those of use.
+const MARKS: u64 = u64::MAX >> 8;
+
+/// The bit that says whether the fact in this way was used.
+const fn used_bit(way: usize) -> u64 {
+    (MARKS + 1) << way
+}
+
 impl<T> Bucket<T> {
+    /// The ways with this mark; behind the first one, perhaps some without. In few steps that are
+    /// always the same: a search byte by byte ends in another place each time, which no processor
+    /// foresees.
+    fn ways(&self, mark: u8) -> impl Iterator<Item = usize> {
+        // a byte is zero where the mark is the same, and nothing else borrows from the byte above it
+        let apart = self.head.load(Relaxed) ^ (ONES * u64::from(mark));
+        let mut same = apart.wrapping_sub(ONES) & !apart & (ONES << 7) & MARKS;
+        std::iter::from_fn(move || {
+            let way = same.trailing_zeros() / 8;
+            same &= same.wrapping_sub(1);
+            usize::try_from(way).ok().filter(|way| *way < WAYS)
+        })
+    }
+
     /// The way of the fact with this key, and the fact.
     fn find(&self, mark: u8, key: &T::Key) -> Option<(usize, &Arc<T>)>
     where
         T: Keyed,
     {
-        let ways = self.marks.iter().zip(&self.facts).enumerate();
-        ways.filter(|(_, (its, _))| **its == mark)
-            .filter_map(|(way, (_, fact))| Some((way, fact.as_ref()?)))
+        self.ways(mark)
+            .filter_map(|way| Some((way, self.facts.get(way)?.as_ref()?)))
             .find(|(_, fact)| fact.key() == key)
     }
 
     fn is_used(&self, way: usize) -> bool {
-        self.used.load(Relaxed) & 1 << way != 0
+        self.head.load(Relaxed) & used_bit(way) != 0
     }
 
     /// Notes that a fact was used.
     fn used(&self, way: usize) {
         // nearly always it was already, and then nobody else need read the line anew
         if !self.is_used(way) {
-            self.used.fetch_or(1 << way, Relaxed);
+            self.head.fetch_or(used_bit(way), Relaxed);
         }
     }
 
@@ -367,13 +391,15 @@ impl<T> Bucket<T> {
 
     /// Gives the fact back if the bucket is full.
     fn lay(&mut self, mark: u8, used: bool, fact: Arc<T>) -> Option<Arc<T>> {
-        let mut ways = self.marks.iter_mut().zip(&mut self.facts).enumerate();
-        let Some((way, (its, place))) = ways.find(|(_, (_, place))| place.is_none()) else {
+        let Some((way, place)) = self.facts.iter_mut().enumerate().find(|(_, old)| old.is_none())
+        else {
             return Some(fact);
         };
-        (*its, *place) = (mark, Some(fact));
-        let bits = self.used.get_mut();
-        *bits = *bits & !(1 << way) | u8::from(used) << way;
+        *place = Some(fact);
+        let head = self.head.get_mut();
+        let (byte, bit) = (8 * way, used_bit(way));
+        *head = *head & !(0xff << byte) & !bit | u64::from(mark) << byte;
+        *head |= if used { bit } else { 0 };
         None
     }
 }

@@ -280,7 +280,7 @@ impl App {
         let standing = self.standing(&principal);
         let (credential, caps) = (Credential::Password, Caps::DIRECT);
         let as_of = AsOf::default();
-        let caller = Caller { principal, credential, caps, standing, repo: None, as_of };
+        let caller = Caller { principal, credential, caps, standing, ahead: None, as_of };
         self.begin_session(caller, origin).await
     }
 

@@ -60,7 +60,7 @@ impl Question {
         let secret = self.secret.expose();
         let caller = app.authenticate_token_for(secret, &opens, soon, origin).await?;
         let gathered = app.about_repo(Some(&caller), &self.repository).await?;
-        let acl = gathered.acl.as_deref().ok_or("no such repository")?;
+        let acl = gathered.acl().ok_or("no such repository")?;
         let may = decide(&gathered.asker(), acl, Action::Pull);
         (may == self.may)
             .then_some(())

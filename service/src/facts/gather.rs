@@ -1,11 +1,12 @@
 //! Questions to the facts: what one request needs of them, of one moment.
 
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use claviger_domain::{
     Error,
     access::{NamespaceFacts, RepoAcl, Standing},
     id::PrincipalId,
+    name::RepoName,
     principal::{PrincipalFacts, PrincipalKind, TeamFacts},
     scope::Caps,
 };
@@ -14,7 +15,7 @@ use claviger_store::{Db, Query, principals, repositories, teams, tokens};
 use crate::activity::NotedToken;
 
 use super::{
-    AsOf, Credentials, Facts, Few, Gathered, Lookup,
+    Ahead, AsOf, Credentials, Facts, Few, Gathered, Lookup,
     gate::Epoch,
     shelf::{Found, Missing, Source},
 };
@@ -26,8 +27,8 @@ const ATTEMPTS: usize = 3;
 /// What is asked about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum About<'a> {
-    /// A repository by its full name, whether there is one or not.
-    Repo(&'a str),
+    /// A repository, whether there is one or not.
+    Repo(&'a RepoName),
     /// A namespace by its name.
     Namespace(&'a str),
 }
@@ -37,7 +38,7 @@ impl<'a> About<'a> {
     fn namespace(self) -> &'a str {
         match self {
             Self::Namespace(name) => name,
-            Self::Repo(name) => name.split_once('/').map_or("", |(namespace, _)| namespace),
+            Self::Repo(name) => name.namespace(),
         }
     }
 }
@@ -47,8 +48,30 @@ impl<'a> About<'a> {
 pub(crate) struct Known<'a> {
     pub(crate) facts: &'a Arc<PrincipalFacts>,
     pub(crate) as_of: AsOf,
-    /// A repository that was looked at in the same epoch.
-    pub(crate) repo: Option<&'a Arc<RepoAcl>>,
+    pub(crate) seen: Seen<'a>,
+}
+
+/// What else was looked at in the epoch of a principal.
+#[derive(Clone, Copy)]
+pub(crate) enum Seen<'a> {
+    /// Nothing.
+    Nothing,
+    /// A repository.
+    Repo(&'a Arc<RepoAcl>),
+    /// All that a decision of his about a repository looks at.
+    All(&'a Ahead),
+}
+
+impl<'a> Seen<'a> {
+    /// The repository `name`, if that was it.
+    fn repo(self, name: &RepoName) -> Option<&'a Arc<RepoAcl>> {
+        let repo = match self {
+            Self::Nothing => return None,
+            Self::Repo(repo) => repo,
+            Self::All(ahead) => &ahead.repo,
+        };
+        (repo.name == *name).then_some(repo)
+    }
 }
 
 /// Several facts that are wanted together.
@@ -96,7 +119,7 @@ impl Question for Lookup {
             Source::Memory | Source::Both(_) => AsOf(Some(since)),
             Source::Store(_) => AsOf(None),
         };
-        Ok(Ok(Some(Credentials { token, principal, owner, repo: None, as_of })))
+        Ok(Ok(Some(Credentials { token, principal, owner, ahead: None, as_of })))
     }
 
     fn owned(&self) -> impl Question<Answer = Self::Answer> + Send + 'static {
@@ -123,23 +146,23 @@ impl Question for PrincipalId {
 
 /// Facts without what the settings make of them.
 #[derive(Default)]
-pub(super) struct Raw {
-    principal: Option<Arc<PrincipalFacts>>,
-    teams: Few<Arc<TeamFacts>>,
-    acl: Option<Arc<RepoAcl>>,
+pub(super) struct Raw<'a> {
+    principal: Option<Cow<'a, Arc<PrincipalFacts>>>,
+    teams: Cow<'a, Few<Arc<TeamFacts>>>,
+    acl: Option<Cow<'a, Arc<RepoAcl>>>,
     namespace: Option<NamespaceFacts>,
     closed: bool,
 }
 
-impl Raw {
+impl<'a> Raw<'a> {
     /// The same with what the settings, and the credential, make of it.
     pub(super) fn with(
         self,
         caps: Caps,
         standing: impl FnOnce(&PrincipalFacts) -> Standing,
-    ) -> Gathered {
+    ) -> Gathered<'a> {
         let Self { principal, teams, acl, namespace, closed } = self;
-        let standing = principal.as_deref().map(standing).unwrap_or_default();
+        let standing = principal.as_ref().map(|of| standing(of)).unwrap_or_default();
         Gathered { principal, teams, acl, namespace, closed, standing, caps }
     }
 }
@@ -153,43 +176,48 @@ struct Decision<'a> {
 /// The same, with nothing borrowed.
 struct OwnedDecision {
     principal: Option<(Arc<PrincipalFacts>, AsOf)>,
-    repo: bool,
-    name: Box<str>,
+    about: OwnedAbout,
+}
+
+#[derive(Clone)]
+enum OwnedAbout {
+    Repo(RepoName),
+    Namespace(Box<str>),
 }
 
 impl Question for Decision<'_> {
-    type Answer = Raw;
+    type Answer = Raw<'static>;
 
     fn ask(
         &self,
         facts: &Facts,
         source: &mut Source<'_>,
         since: Epoch,
-    ) -> Result<Result<Raw, Missing>, Error> {
-        let mut raw = Raw::default();
+    ) -> Result<Result<Self::Answer, Missing>, Error> {
         let remembers = !matches!(source, Source::Store(_));
         let current = |known: &Known<'_>| remembers && known.as_of == AsOf(Some(since));
-        if let Some(known) = self.principal {
-            raw.principal = if current(&known) {
-                Some(Arc::clone(known.facts))
-            } else {
-                match facts.find_principal(source, since, &known.facts.id)? {
-                    Ok(principal) => principal,
-                    Err(missing) => return Ok(Err(missing)),
+        let principal = match self.principal {
+            None => None,
+            Some(known) if current(&known) => Some(Arc::clone(known.facts)),
+            Some(known) => match facts.find_principal(source, since, &known.facts.id)? {
+                Ok(principal) => principal,
+                Err(missing) => return Ok(Err(missing)),
+            },
+        };
+        let acl = match self.about {
+            About::Namespace(_) => None,
+            About::Repo(name) => {
+                let known = self.principal.filter(current);
+                match known.and_then(|known| known.seen.repo(name)) {
+                    Some(acl) => Some(Arc::clone(acl)),
+                    None => match facts.find_acl(source, since, name)? {
+                        Ok(acl) => acl,
+                        Err(missing) => return Ok(Err(missing)),
+                    },
                 }
-            };
-        }
-        if let About::Repo(name) = self.about {
-            let known = self.principal.filter(current).and_then(|known| known.repo);
-            raw.acl = match known.filter(|acl| acl.name.as_str() == name) {
-                Some(acl) => Some(Arc::clone(acl)),
-                None => match facts.find_acl(source, since, name)? {
-                    Ok(acl) => acl,
-                    Err(missing) => return Ok(Err(missing)),
-                },
-            };
-        }
-        raw.namespace = match (&raw.acl, &mut *source) {
+            }
+        };
+        let namespace = match (&acl, &mut *source) {
             (Some(acl), _) => Some(acl.namespace),
             // names of namespaces are not remembered: they are asked for when nothing is there yet
             (None, Source::Memory) => return Ok(Err(Missing)),
@@ -197,58 +225,64 @@ impl Question for Decision<'_> {
                 principals::namespace(&mut **q, self.about.namespace())?
             }
         };
-        let Some(namespace) = raw.namespace else { return Ok(Ok(raw)) };
-        if namespace.kind == PrincipalKind::Org {
-            let teams = raw.principal.as_ref().map(|principal| principal.teams.iter());
-            for of in teams.into_iter().flatten().filter(|of| of.org == namespace.id) {
-                match facts.find_team(source, since, of)? {
-                    Ok(team) => raw.teams.extend(team),
-                    Err(missing) => return Ok(Err(missing)),
+        let (mut teams, mut closed) = (Few::default(), false);
+        match namespace {
+            None => {}
+            // nobody disables an organisation
+            Some(namespace) if namespace.kind == PrincipalKind::Org => {
+                let all = principal.as_ref().map(|principal| principal.teams.iter());
+                for of in all.into_iter().flatten().filter(|of| of.org == namespace.id) {
+                    match facts.find_team(source, since, of)? {
+                        Ok(team) => teams.extend(team),
+                        Err(missing) => return Ok(Err(missing)),
+                    }
                 }
             }
-            // nobody disables an organisation
-            return Ok(Ok(raw));
+            Some(namespace) => {
+                let own = principal.as_ref().filter(|principal| principal.id == namespace.id);
+                closed = match own {
+                    Some(principal) => !principal.enabled,
+                    None => match facts.find_principal(source, since, &namespace.id)? {
+                        Ok(owner) => owner.is_some_and(|owner| !owner.enabled),
+                        Err(missing) => return Ok(Err(missing)),
+                    },
+                };
+            }
         }
-        let own = raw.principal.as_ref().filter(|principal| principal.id == namespace.id);
-        let enabled = match own {
-            Some(principal) => principal.enabled,
-            None => match facts.find_principal(source, since, &namespace.id)? {
-                Ok(owner) => owner.is_none_or(|owner| owner.enabled),
-                Err(missing) => return Ok(Err(missing)),
-            },
-        };
-        raw.closed = !enabled;
-        Ok(Ok(raw))
+        let (principal, acl) = (principal.map(Cow::Owned), acl.map(Cow::Owned));
+        Ok(Ok(Raw { principal, teams: Cow::Owned(teams), acl, namespace, closed }))
     }
 
-    fn owned(&self) -> impl Question<Answer = Raw> + Send + 'static {
-        let (repo, name) = match self.about {
-            About::Repo(name) => (true, name.into()),
-            About::Namespace(name) => (false, name.into()),
+    fn owned(&self) -> impl Question<Answer = Self::Answer> + Send + 'static {
+        let about = match self.about {
+            About::Repo(name) => OwnedAbout::Repo(name.clone()),
+            About::Namespace(name) => OwnedAbout::Namespace(name.into()),
         };
         let principal = self.principal.map(|known| (Arc::clone(known.facts), known.as_of));
-        OwnedDecision { principal, repo, name }
+        OwnedDecision { principal, about }
     }
 }
 
 impl Question for OwnedDecision {
-    type Answer = Raw;
+    type Answer = Raw<'static>;
 
     fn ask(
         &self,
         facts: &Facts,
         source: &mut Source<'_>,
         since: Epoch,
-    ) -> Result<Result<Raw, Missing>, Error> {
-        let known = |(facts, as_of)| Known { facts, as_of, repo: None };
+    ) -> Result<Result<Self::Answer, Missing>, Error> {
+        let known = |(facts, as_of)| Known { facts, as_of, seen: Seen::Nothing };
         let principal = self.principal.as_ref().map(|(facts, as_of)| known((facts, *as_of)));
-        let about = if self.repo { About::Repo(&self.name) } else { About::Namespace(&self.name) };
+        let about = match &self.about {
+            OwnedAbout::Repo(name) => About::Repo(name),
+            OwnedAbout::Namespace(name) => About::Namespace(name),
+        };
         Decision { principal, about }.ask(facts, source, since)
     }
 
-    fn owned(&self) -> impl Question<Answer = Raw> + Send + 'static {
-        let (principal, name) = (self.principal.clone(), self.name.clone());
-        Self { principal, repo: self.repo, name }
+    fn owned(&self) -> impl Question<Answer = Self::Answer> + Send + 'static {
+        Self { principal: self.principal.clone(), about: self.about.clone() }
     }
 }
 
@@ -286,9 +320,9 @@ impl Facts {
         &self,
         source: &mut Source<'_>,
         since: Epoch,
-        name: &str,
+        name: &RepoName,
     ) -> Found<RepoAcl> {
-        let read = |q: &mut dyn Query, _: &[u8]| repositories::acl(q, name);
+        let read = |q: &mut dyn Query, _: &[u8]| repositories::acl(q, name.as_str());
         self.repos.find(&self.gate, since, source, name.as_bytes(), read)
     }
 
@@ -377,6 +411,21 @@ impl Facts {
         as_of == AsOf(Some(self.gate.now()))
     }
 
+    /// What a decision about `about` looks at, if whoever is calling has all of it and nothing was
+    /// evicted since he signed in.
+    fn lent<'a>(&self, known: Known<'a>, about: About<'_>) -> Option<Raw<'a>> {
+        let (Seen::All(ahead), About::Repo(name)) = (known.seen, about) else { return None };
+        let Ahead { repo, teams, closed } = ahead;
+        let good = repo.name == *name && self.is_trusted() && self.is_present(known.as_of);
+        good.then_some(Raw {
+            principal: Some(Cow::Borrowed(known.facts)),
+            teams: Cow::Borrowed(teams),
+            acl: Some(Cow::Borrowed(repo)),
+            namespace: Some(repo.namespace),
+            closed: *closed,
+        })
+    }
+
     /// Everything that a decision about `about` looks at, as a write in progress sees it.
     pub(crate) fn gather_in(
         &self,
@@ -385,8 +434,8 @@ impl Facts {
         about: About<'_>,
         caps: Caps,
         standing: impl FnOnce(&PrincipalFacts) -> Standing,
-    ) -> Result<Gathered, Error> {
-        let known = Known { facts: principal, as_of: AsOf(None), repo: None };
+    ) -> Result<Gathered<'static>, Error> {
+        let known = Known { facts: principal, as_of: AsOf(None), seen: Seen::Nothing };
         let decision = Decision { principal: Some(known), about };
         let raw = decision.ask(self, &mut Source::Store(q), self.gate.now())?;
         Ok(raw.map_err(|Missing| lost())?.with(caps, standing))
@@ -394,14 +443,17 @@ impl Facts {
 
     /// Everything that a decision about `about` looks at, of one moment. `standing` says what the
     /// settings make of the principal.
-    pub(crate) async fn gather(
+    pub(crate) async fn gather<'a>(
         self: &Arc<Self>,
         db: &Db,
-        principal: Option<Known<'_>>,
+        principal: Option<Known<'a>>,
         about: About<'_>,
         caps: Caps,
         standing: impl FnOnce(&PrincipalFacts) -> Standing,
-    ) -> Result<Gathered, Error> {
+    ) -> Result<Gathered<'a>, Error> {
+        if let Some(lent) = principal.and_then(|known| self.lent(known, about)) {
+            return Ok(lent.with(caps, standing));
+        }
         let decision = Decision { principal, about };
         let raw = match self.remembered(&decision)? {
             Some(raw) => raw,

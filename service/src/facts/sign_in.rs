@@ -8,13 +8,14 @@ use std::sync::Arc;
 use claviger_domain::{
     Error,
     access::Grantee,
+    id::{PrincipalId, TeamId},
     name::RepoName,
-    principal::{PrincipalFacts, PrincipalKind},
+    principal::{PrincipalFacts, PrincipalKind, TeamFacts},
 };
 use claviger_store::Db;
 
 use super::{
-    AsOf, Credentials, Facts, Lookup,
+    Ahead, AsOf, Credentials, Facts, Few, Lookup,
     gate::Epoch,
     gather::Question,
     shelf::{Missing, Source},
@@ -48,7 +49,7 @@ impl Question for SignIn {
         // what a snapshot says is not kept
         if let (Some(who), Source::Both(_)) = (who, &source) {
             // only to have it remembered: the decision gathers it anew, and tells of trouble
-            let _ = facts.foresee(source, since, who, self.repo.as_str());
+            let _ = facts.foresee(source, since, who, &self.repo);
         }
         Ok(answer)
     }
@@ -59,8 +60,8 @@ impl Question for SignIn {
 }
 
 impl Facts {
-    /// The token that a verified secret reaches, with whom it acts for and with the repository that
-    /// `soon` says, if the first two are remembered.
+    /// The token that a verified secret reaches, with whom it acts for, if both are remembered, and
+    /// what a decision about the repository that `soon` says looks at beside them, if that is.
     pub(crate) fn remembered_sign_in(
         &self,
         lookup: &Lookup,
@@ -87,42 +88,74 @@ impl Facts {
         }
     }
 
-    /// Token, principal and the repository `name`, if the first two are remembered.
+    /// Token and principal, if they are remembered, and what is about the repository `name`.
     fn remembered_for(&self, lookup: &Lookup, name: &RepoName) -> Option<Credentials> {
         let since = self.gate.now();
         let found = self.found_for(lookup, name, AsOf(Some(since)))?;
         (self.is_trusted() && self.gate.now() == since).then_some(found)
     }
 
-    /// The same, whatever comes in between. What a decision looks at beside them is brought near.
+    /// The same, whatever comes in between.
     fn found_for(&self, lookup: &Lookup, name: &RepoName, as_of: AsOf) -> Option<Credentials> {
         let known = (self.tokens.glance(lookup), self.repos.glance(name.as_bytes()));
         bring(&known);
         let (token, repo) = known;
         let token = token?.take(lookup)?;
         let repo = repo.and_then(|repo| repo.take(name.as_bytes()));
-        let namespace = repo.as_ref().map(|repo| repo.namespace);
-        let org = namespace.is_some_and(|namespace| namespace.kind == PrincipalKind::Org);
+        let home = repo.as_ref().map(|repo| repo.namespace);
+        let org = home.filter(|home| home.kind == PrincipalKind::Org).map(|org| org.id);
         // a user may be disabled, and his namespace with him
-        let other = namespace.filter(|namespace| !org && namespace.id != token.principal);
-        let other = other.and_then(|namespace| self.principals.glance(&namespace.id));
-        let grants = repo.as_ref().filter(|_| org).map(|repo| repo.grants.iter());
-        let mut teams = grants.into_iter().flatten().filter_map(|grant| match grant.to {
-            Grantee::Team(team) => self.teams.glance(&team),
+        let host = home.filter(|home| org.is_none() && home.id != token.principal);
+        let other = host.and_then(|host| self.principals.glance(&host.id));
+        let grants = repo.as_ref().filter(|_| org.is_some()).map(|repo| repo.grants.iter());
+        let mut granted = grants.into_iter().flatten().filter_map(|grant| match grant.to {
+            Grantee::Team(team) => Some(team),
             Grantee::Principal(_) => None,
         });
-        let teams: [_; TEAMS_AHEAD] = std::array::from_fn(|_| teams.next());
+        let granted: [_; TEAMS_AHEAD] = std::array::from_fn(|_| granted.next());
+        let teams = granted.map(|team| self.teams.glance(&team?));
         let known = ([self.principals.glance(&token.principal), other], teams);
         bring(&known);
         let ([principal, other], teams) = known;
-        // nobody waits for a lock while he holds one
-        drop((other, teams));
         let principal = principal?.take(&token.principal)?;
+        let closed = match host {
+            Some(host) => other.and_then(|other| other.take(&host.id)).map(|host| !host.enabled),
+            None => Some(org.is_none() && !principal.enabled),
+        };
+        let mut teams = teams.into_iter();
+        // all of them go: nobody waits for a lock while he holds one
+        let mut near = granted.map(|team| {
+            let (glance, team) = (teams.next().flatten(), team?);
+            let his = principal.teams.iter().any(|of| of.team == team);
+            Some((team, glance.filter(|_| his)?.take(&team)?))
+        });
         let owner = match principal.owner {
             Some(owner) => Some(self.principals.get(&owner)?),
             None => None,
         };
-        Some(Credentials { token, principal: Some(principal), owner, repo, as_of })
+        let teams = self.teams_in(org, &principal, &mut near);
+        let ahead = match (repo, teams, closed) {
+            (Some(repo), Some(teams), Some(closed)) => Some(Ahead { repo, teams, closed }),
+            _ => None,
+        };
+        Some(Credentials { token, principal: Some(principal), owner, ahead, as_of })
+    }
+
+    /// The teams of `principal` in the organisation `org`, out of those that are `near` or else
+    /// remembered; `None` when one is not.
+    fn teams_in(
+        &self,
+        org: Option<PrincipalId>,
+        principal: &PrincipalFacts,
+        near: &mut [Option<(TeamId, Arc<TeamFacts>)>],
+    ) -> Option<Few<Arc<TeamFacts>>> {
+        let mut teams = Few::default();
+        for of in principal.teams.iter().filter(|of| org == Some(of.org)) {
+            let same = |near: &mut Option<(TeamId, _)>| near.take_if(|(team, _)| *team == of.team);
+            let team = near.iter_mut().find_map(same).map(|(_, team)| team);
+            teams.extend([team.or_else(|| self.teams.get(&of.team))?]);
+        }
+        Some(teams)
     }
 
     /// Has what a decision about the repository `name` looks at remembered, beside who asks.
@@ -131,7 +164,7 @@ impl Facts {
         source: &mut Source<'_>,
         since: Epoch,
         who: &PrincipalFacts,
-        name: &str,
+        name: &RepoName,
     ) -> Result<(), Error> {
         let acl = self.find_acl(source, since, name)?.ok().flatten();
         let Some(namespace) = acl.as_ref().map(|acl| acl.namespace) else { return Ok(()) };

@@ -1,6 +1,6 @@
 //! What a fact weighs, by which key it is found, and what is looked at of it.
 
-use std::{hint::black_box, mem::size_of};
+use std::mem::size_of;
 
 use claviger_domain::{
     access::RepoAcl,
@@ -20,6 +20,10 @@ fn weight<T>(more: usize) -> u64 {
     u64::try_from(AROUND + size_of::<T>() + more).unwrap_or(u64::MAX / 2)
 }
 
+fn byte<const N: usize>(bytes: &[u8; N]) -> u64 {
+    bytes.first().map_or(0, |first| u64::from(*first))
+}
+
 impl Keyed for NotedToken {
     type Key = Lookup;
 
@@ -33,9 +37,14 @@ impl Keyed for NotedToken {
         weight::<Self>(scopes.sum::<usize>() + service)
     }
 
-    fn touch(&self) {
-        black_box((self.lookup, self.id, self.principal, self.kind, self.application, self.parent));
-        black_box((self.expires_at, self.secret_valid_until, self.scopes.caps()));
+    fn touch(&self) -> u64 {
+        let ends = [self.expires_at, self.secret_valid_until, self.revoked_at];
+        byte(&self.lookup)
+            ^ byte(&self.id.bytes())
+            ^ byte(&self.principal.bytes())
+            ^ ends.iter().fold(self.kind as u64, |all, end| all ^ u64::from(end.is_some()))
+            ^ u64::from(self.key_generation)
+            ^ u64::from(self.scopes.caps().decide)
     }
 }
 
@@ -50,9 +59,13 @@ impl Keyed for PrincipalFacts {
         weight::<Self>(self.name.heap_bytes() + self.teams.heap_bytes())
     }
 
-    fn touch(&self) {
-        black_box((self.id, self.account, self.session_epoch, self.enabled));
-        black_box((self.name.as_bytes().len(), self.teams.first(), self.teams.last()));
+    fn touch(&self) -> u64 {
+        let teams = self.teams.places();
+        let ends = [teams.first(), teams.last()].into_iter().flatten();
+        byte(&self.id.bytes())
+            ^ ends.fold(self.kind as u64, |all, of| all ^ byte(&of.team.bytes()))
+            ^ u64::from(self.owner.is_some())
+            ^ u64::from(self.enabled)
     }
 }
 
@@ -67,8 +80,8 @@ impl Keyed for TeamFacts {
         weight::<Self>(self.name.len())
     }
 
-    fn touch(&self) {
-        black_box((self.id, self.org, self.role));
+    fn touch(&self) -> u64 {
+        byte(&self.id.bytes()) ^ byte(&self.org.bytes()) ^ self.role as u64
     }
 }
 
@@ -83,8 +96,12 @@ impl Keyed for RepoAcl {
         weight::<Self>(self.name.heap_bytes() + self.grants.heap_bytes())
     }
 
-    fn touch(&self) {
-        black_box((self.id, self.namespace, self.state));
-        black_box((self.grants.first(), self.grants.last()));
+    fn touch(&self) -> u64 {
+        let grants = self.grants.places();
+        let ends = [grants.first(), grants.last()].into_iter().flatten();
+        byte(&self.namespace.id.bytes())
+            ^ ends.fold(self.state as u64, |all, grant| all ^ grant.role as u64)
+            ^ self.visibility as u64
+            ^ self.name.as_bytes().len() as u64
     }
 }

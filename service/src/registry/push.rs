@@ -33,7 +33,7 @@ impl App {
     pub(super) async fn make_for_push(
         &self,
         caller: &Caller,
-        gathered: &Gathered,
+        gathered: &Gathered<'_>,
         name: &RepoName,
         origin: &Origin,
     ) -> Result<Push, Error> {

@@ -1,7 +1,7 @@
 //! What decisions look at, read in one snapshot of the store. Nothing of it is remembered, so that a
 //! search that goes through much neither fills the caches nor learns from them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use claviger_domain::{
     Error, UnixMillis,
@@ -165,9 +165,9 @@ impl<'a> Snapshot<'a> {
             None => false,
         };
         let gathered = Gathered {
-            principal: person.facts.clone(),
-            teams,
-            acl: thing.acl.clone(),
+            principal: person.facts.clone().map(Cow::Owned),
+            teams: Cow::Owned(teams),
+            acl: thing.acl.clone().map(Cow::Owned),
             namespace: thing.namespace,
             closed,
             standing: person.standing,

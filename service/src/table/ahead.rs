@@ -19,13 +19,17 @@ pub(crate) struct Glance<'a, T> {
     place: Place,
 }
 
-/// One or more glances.
+/// One or more glances. What each look gives is of no use, but that it was looked at. A processor
+/// looks no further ahead than a few hundred steps, so each look takes few.
 pub(crate) trait Ahead {
     /// Looks at the buckets.
-    fn buckets(&self);
+    fn buckets(&self) -> u64;
 
-    /// Looks at the facts.
-    fn facts(&self);
+    /// Looks at the counts in front of the facts, often on a line of their own.
+    fn counts(&self) -> u64;
+
+    /// Looks at the rest of the facts.
+    fn facts(&self) -> u64;
 }
 
 impl<T: Keyed> Table<T> {
@@ -46,11 +50,10 @@ impl<T: Keyed> Glance<'_, T> {
     }
 
     /// What is nearly always the fact: its mark fits.
-    pub(crate) fn fact(&self) -> Option<&T> {
+    pub(crate) fn fact(&self) -> Option<&Arc<T>> {
         let bucket = self.bucket()?;
-        let mark = self.place.mark();
-        let mut ways = bucket.marks.iter().zip(&bucket.facts);
-        ways.find_map(|(its, fact)| fact.as_deref().filter(|_| *its == mark))
+        let way = bucket.ways(self.place.mark()).next()?;
+        bucket.facts.get(way)?.as_ref()
     }
 
     /// The fact, as [`Table::get`] gives it.
@@ -60,43 +63,53 @@ impl<T: Keyed> Glance<'_, T> {
 }
 
 impl<T: Keyed> Ahead for Option<Glance<'_, T>> {
-    fn buckets(&self) {
-        if let Some(bucket) = self.as_ref().and_then(Glance::bucket) {
-            black_box(bucket.used.load(Relaxed));
-        }
+    fn buckets(&self) -> u64 {
+        let bucket = self.as_ref().and_then(Glance::bucket);
+        bucket.map_or(0, |bucket| bucket.head.load(Relaxed))
     }
 
-    fn facts(&self) {
-        if let Some(fact) = self.as_ref().and_then(Glance::fact) {
-            fact.touch();
-        }
+    fn counts(&self) -> u64 {
+        let fact = self.as_ref().and_then(Glance::fact);
+        fact.map_or(0, |fact| Arc::strong_count(fact) as u64)
+    }
+
+    fn facts(&self) -> u64 {
+        let fact = self.as_ref().and_then(Glance::fact);
+        fact.map_or(0, |fact| fact.touch())
     }
 }
 
 impl<A: Ahead, const N: usize> Ahead for [A; N] {
-    fn buckets(&self) {
-        self.iter().for_each(A::buckets);
+    fn buckets(&self) -> u64 {
+        self.iter().fold(0, |all, one| all ^ one.buckets())
     }
 
-    fn facts(&self) {
-        self.iter().for_each(A::facts);
+    fn counts(&self) -> u64 {
+        self.iter().fold(0, |all, one| all ^ one.counts())
+    }
+
+    fn facts(&self) -> u64 {
+        self.iter().fold(0, |all, one| all ^ one.facts())
     }
 }
 
 impl<A: Ahead, B: Ahead> Ahead for (A, B) {
-    fn buckets(&self) {
-        self.0.buckets();
-        self.1.buckets();
+    fn buckets(&self) -> u64 {
+        self.0.buckets() ^ self.1.buckets()
     }
 
-    fn facts(&self) {
-        self.0.facts();
-        self.1.facts();
+    fn counts(&self) -> u64 {
+        self.0.counts() ^ self.1.counts()
+    }
+
+    fn facts(&self) -> u64 {
+        self.0.facts() ^ self.1.facts()
     }
 }
 
 /// Brings what is looked at near, all at the same time.
 pub(crate) fn bring(all: &impl Ahead) {
-    all.buckets();
-    all.facts();
+    black_box(all.buckets());
+    black_box(all.counts());
+    black_box(all.facts());
 }

@@ -22,7 +22,9 @@ impl Keyed for Fact {
         self.weight
     }
 
-    fn touch(&self) {}
+    fn touch(&self) -> u64 {
+        0
+    }
 }
 
 /// A table that is the same in each run.

@@ -156,7 +156,7 @@ async fn verdicts(app: &App, who: &[Arc<PrincipalFacts>]) -> Vec<String> {
             credential: Credential::Password,
             caps: Caps::DIRECT,
             standing: claviger_domain::access::Standing::default(),
-            repo: None,
+            ahead: None,
             as_of: claviger_service::facts::AsOf::default(),
         };
         for repo in REPOS {
@@ -299,7 +299,7 @@ both! {
             let caller =
                 here.app.authenticate_token_for(&secret, &[TokenKind::App], Some(&soon), &origin).await;
             let caller = caller.unwrap();
-            carried += usize::from(caller.repo.is_some());
+            carried += usize::from(caller.ahead.is_some());
             if chance.below(2) == 0 {
                 let dice = Arc::clone(&chance);
                 here.db.write(move |tx| change_for_reader(tx, &dice, moved)).await.unwrap();
@@ -307,7 +307,7 @@ both! {
             }
             // an epoch means something to the one who counts it
             let as_of = claviger_service::facts::AsOf::default();
-            let plain = Caller { repo: None, as_of, ..caller.clone() };
+            let plain = Caller { ahead: None, as_of, ..caller.clone() };
             for name in [about, other, "devtable/nothing"] {
                 let name: RepoName = name.parse().unwrap();
                 let (seen, truth) = (verdict(&here.app, &caller, &name).await, verdict(&stored, &plain, &name).await);
@@ -331,7 +331,7 @@ both! {
         let caller = caller.unwrap();
         let may = async || {
             let gathered = here.app.about_repo(Some(&caller), &about).await.unwrap();
-            decide(&gathered.asker(), gathered.acl.as_deref().unwrap(), Action::Pull)
+            decide(&gathered.asker(), gathered.acl().unwrap(), Action::Pull)
         };
         assert!(may().await);
         let taken = here.db.write(|tx| {
