@@ -1,21 +1,34 @@
 //! When tokens were last used, and from where. Noted in memory beside the request, and written in
 //! batches: a crash may lose the last minute of it, a request is never slowed by it.
 //!
-//! The remembered fact of a token says where its use is noted, so that nobody need look for it among
-//! all that are.
+//! ```text
+//! the remembered fact of a token: in which round it was noted, from where, and when it was last used
+//!      ▲ most uses change the last of these, and look at nothing else
+//! the uses of this round: which tokens, and from where ──flush──▶ the store; a round ends
+//! ```
+//! A token is noted once in a round, and when it comes from elsewhere than before; for that alone a
+//! lock is taken, and the uses of others are looked at.
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,
+    hash::BuildHasher,
     net::IpAddr,
     ops::Deref,
     sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{
+            AtomicBool, AtomicI64, AtomicU64,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
 };
 
 use claviger_domain::{Error, UnixMillis, id::TokenId, token::TokenFacts};
 use claviger_store::token_uses;
+use foldhash::fast::RandomState;
 
 use crate::{app::App, facts::Lookup};
 
@@ -23,6 +36,7 @@ use crate::{app::App, facts::Lookup};
 const PARTS: usize = 32;
 /// How many uses are noted at the most between two flushes, in all parts 131,072: what the writer
 /// can write within a minute without being in the way of others. More are left out until the next.
+/// Their facts stay in memory until then, whatever was evicted.
 const MOST_IN_PART: usize = 4_096;
 
 /// One use of a token.
@@ -34,20 +48,18 @@ pub struct Use {
     pub address: Option<IpAddr>,
 }
 
-/// The last use of a token through one of its secrets.
+/// The last use of a token through one of its secrets; when that was, the token says.
 struct Noted {
-    id: TokenId,
-    lookup: Lookup,
-    last: Use,
-    /// Where the use through another of its secrets stands; nearly always there is one.
+    token: Arc<NotedToken>,
+    address: Option<IpAddr>,
+    /// Where another use of the same token stands, through another of its secrets or noted with facts
+    /// that were read at another time; nearly always there is none.
     other: Option<usize>,
 }
 
 impl Noted {
-    fn is_now(&mut self, last: Use) {
-        if self.last.at <= last.at {
-            self.last = last;
-        }
+    fn last(&self) -> Use {
+        Use { at: UnixMillis(self.token.last.load(SeqCst)), address: self.address }
     }
 }
 
@@ -56,34 +68,24 @@ impl Noted {
 struct Uses {
     all: Vec<Noted>,
     // ids are ours and random, so nobody can make them meet
-    by_token: HashMap<TokenId, usize, foldhash::fast::RandomState>,
+    by_token: HashMap<TokenId, usize, RandomState>,
 }
 
 impl Uses {
-    /// Where those of a token stand.
-    fn places(&self, id: &TokenId) -> impl Iterator<Item = usize> {
-        let next = |at: &usize| self.all.get(*at)?.other;
-        std::iter::successors(self.by_token.get(id).copied(), next)
-    }
-
+    /// Those of a token.
     fn of(&self, id: &TokenId) -> impl Iterator<Item = &Noted> {
-        self.places(id).filter_map(|at| self.all.get(at))
+        let first = self.by_token.get(id).and_then(|at| self.all.get(*at));
+        std::iter::successors(first, |noted| self.all.get(noted.other?))
     }
 
-    /// Notes a use, if there is room for it and no later one is noted; where.
-    fn note(&mut self, id: TokenId, lookup: &Lookup, last: Use) -> Option<usize> {
-        let same = |at: &usize| self.all.get(*at).is_some_and(|noted| noted.lookup == *lookup);
-        let known = self.places(&id).find(same);
-        if let Some(at) = known {
-            self.all.get_mut(at)?.is_now(last);
-            return Some(at);
-        }
+    /// Notes the use of a token, if there is room for it; where.
+    fn add(&mut self, token: &Arc<NotedToken>, address: Option<IpAddr>) -> Option<usize> {
         let at = self.all.len();
         if at == MOST_IN_PART {
             return None;
         }
-        let other = self.by_token.insert(id, at);
-        self.all.push(Noted { id, lookup: *lookup, last, other });
+        let other = self.by_token.insert(token.id, at);
+        self.all.push(Noted { token: Arc::clone(token), address, other });
         Some(at)
     }
 }
@@ -108,18 +110,28 @@ impl Place {
     }
 }
 
-/// The facts about a token as one of its secrets reaches it, and where that use is noted.
+/// The facts about a token as one of its secrets reaches it, and its last use.
 #[derive(Debug)]
 pub struct NotedToken {
     facts: TokenFacts,
     /// The [`Place`], as a word.
     noted: AtomicU64,
+    /// From where it was noted, as [`Activity::origin`] has it.
+    from: AtomicU64,
+    /// When it was last used, in milliseconds; only of uses that were noted.
+    last: AtomicI64,
 }
 
 impl NotedToken {
     /// A token whose use is not noted.
     pub(crate) const fn new(facts: TokenFacts) -> Self {
-        Self { facts, noted: AtomicU64::new(0) }
+        let (noted, from) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { facts, noted, from, last: AtomicI64::new(i64::MIN) }
+    }
+
+    /// Looks at where its use is noted, which is of no use but that it was looked at.
+    pub(crate) fn touch(&self) -> u64 {
+        self.noted.load(Relaxed) ^ self.from.load(Relaxed)
     }
 }
 
@@ -148,40 +160,71 @@ impl Part {
 
     /// A round ends with a flush; zero is none.
     fn round(&self) -> u64 {
-        self.flushes.load(Relaxed) + 1
+        self.flushes.load(SeqCst) + 1
     }
 
-    /// Notes a use of `token`, which is noted at the place `known`, if it is in this round.
-    fn note(&self, token: &NotedToken, known: Place, last: Use) {
-        let mut uses = self.lock();
-        let round = self.round();
-        if known.round == round {
-            if let Some(noted) = uses.all.get_mut(known.at) {
-                noted.is_now(last);
+    /// Notes a use of a token that is noted in this round, from the same place `from`; whether it
+    /// was. What comes in between is seen here, or else sees this use: a flush counts the round up
+    /// before it looks when the tokens were used, and who comes from elsewhere says so before he does.
+    fn again(&self, token: &NotedToken, from: u64, at: UnixMillis) -> bool {
+        let is_noted = || {
+            Place::of(token.noted.load(SeqCst)).round == self.round()
+                && token.from.load(SeqCst) == from
+        };
+        is_noted() && {
+            // many at the same time are in nobody's way when one has said it
+            if token.last.load(SeqCst) < at.0 {
+                token.last.fetch_max(at.0, SeqCst);
             }
-            return;
+            is_noted()
         }
-        if let Some(at) = uses.note(token.id, &token.lookup, last) {
-            token.noted.store(Place { round, at }.word(), Relaxed);
+    }
+
+    /// Notes a use, if there is room for it.
+    fn note(&self, token: &Arc<NotedToken>, from: u64, last: Use) {
+        let mut uses = self.lock();
+        let (known, round) = (Place::of(token.noted.load(SeqCst)), self.round());
+        if known.round == round {
+            let before = token.from.swap(from, SeqCst);
+            let is_last = token.last.fetch_max(last.at.0, SeqCst) <= last.at.0;
+            match uses.all.get_mut(known.at).filter(|_| is_last) {
+                Some(noted) => noted.address = last.address,
+                None => token.from.store(before, SeqCst),
+            }
+        } else if token.last.load(SeqCst) > last.at.0 {
+            // a later one was noted in the round before
+        } else if let Some(at) = uses.add(token, last.address) {
+            token.from.store(from, SeqCst);
+            token.last.fetch_max(last.at.0, SeqCst);
+            token.noted.store(Place { round, at }.word(), SeqCst);
         } else {
             self.full.store(true, Relaxed);
         }
     }
 
-    fn take(&self) -> Vec<Noted> {
-        let mut uses = self.lock();
-        self.flushes.fetch_add(1, Relaxed);
-        self.full.store(false, Relaxed);
-        std::mem::take(&mut *uses).all
+    /// Takes everything out, with the last use of each.
+    fn take(&self) -> Vec<(Arc<NotedToken>, Use)> {
+        let all = {
+            let mut uses = self.lock();
+            self.flushes.fetch_add(1, SeqCst);
+            self.full.store(false, Relaxed);
+            std::mem::take(&mut *uses).all
+        };
+        // who is noted anew meanwhile gives his time to this round as well, and his address with the next
+        all.into_iter().map(|noted| (Arc::clone(&noted.token), noted.last())).collect()
     }
 }
 
 /// What was used since the last flush.
-pub struct Activity(Vec<Part>);
+pub struct Activity {
+    parts: Vec<Part>,
+    state: RandomState,
+}
 
 impl Default for Activity {
     fn default() -> Self {
-        Self((0..PARTS).map(|_| Part::default()).collect())
+        let parts = (0..PARTS).map(|_| Part::default()).collect();
+        Self { parts, state: RandomState::default() }
     }
 }
 
@@ -189,40 +232,63 @@ impl Activity {
     fn part(&self, id: &TokenId) -> Option<&Part> {
         // the last byte is random
         let [.., byte] = id.bytes();
-        self.0.get(usize::from(byte) % PARTS)
+        self.parts.get(usize::from(byte) % PARTS)
+    }
+
+    /// An address as a number: of the older kind itself, of the newer one a hash with a key of this
+    /// process. Never zero.
+    fn origin(&self, address: Option<IpAddr>) -> u64 {
+        match address {
+            None => 1,
+            Some(IpAddr::V4(address)) => 1 << 32 | u64::from(address.to_bits()),
+            Some(IpAddr::V6(address)) => 1 << 63 | self.state.hash_one(address.to_bits()),
+        }
     }
 
     /// A token was used through the secret that reaches these facts.
-    pub fn used(&self, token: &NotedToken, at: UnixMillis, address: Option<IpAddr>) {
+    pub fn used(&self, token: &Arc<NotedToken>, at: UnixMillis, address: Option<IpAddr>) {
         let Some(part) = self.part(&token.id) else { return };
-        let known = Place::of(token.noted.load(Relaxed));
+        let from = self.origin(address);
+        if part.again(token, from, at) {
+            return;
+        }
+        let known = Place::of(token.noted.load(SeqCst));
         if known.round == part.round() || !part.full.load(Relaxed) {
-            part.note(token, known, Use { at, address });
+            part.note(token, from, Use { at, address });
         }
     }
 
     /// Notes uses that could not be written, where there were none since.
-    fn note_again(&self, uses: &[Noted]) {
-        for Noted { id, lookup, last, .. } in uses {
-            self.part(id).and_then(|part| part.lock().note(*id, lookup, *last));
+    fn note_again(&self, uses: &[(Arc<NotedToken>, Use)]) {
+        for (token, last) in uses {
+            let Some(part) = self.part(&token.id) else { continue };
+            let mut uses = part.lock();
+            let round = part.round();
+            if Place::of(token.noted.load(SeqCst)).round != round
+                && let Some(at) = uses.add(token, last.address)
+            {
+                token.from.store(self.origin(last.address), SeqCst);
+                token.noted.store(Place { round, at }.word(), SeqCst);
+            }
         }
     }
 
     /// The last use that is not written yet.
     pub fn pending(&self, id: &TokenId) -> Option<Use> {
-        self.part(id)?.lock().of(id).map(|noted| noted.last).max_by_key(|last| last.at)
+        self.part(id)?.lock().of(id).map(Noted::last).max_by_key(|last| last.at)
     }
 
     /// The last use through one of its secrets that is not written yet.
     pub fn pending_of(&self, id: &TokenId, lookup: &Lookup) -> Option<Use> {
         let uses = self.part(id)?.lock();
-        uses.of(id).find(|noted| noted.lookup == *lookup).map(|noted| noted.last)
+        let through = uses.of(id).filter(|noted| noted.token.lookup == *lookup);
+        through.map(Noted::last).max_by_key(|last| last.at)
     }
 
     /// Takes everything out, in the order of ids.
-    fn take(&self) -> Vec<Noted> {
-        let mut all: Vec<_> = self.0.iter().flat_map(Part::take).collect();
-        all.sort_unstable_by_key(|noted| noted.id);
+    fn take(&self) -> Vec<(Arc<NotedToken>, Use)> {
+        let mut all: Vec<_> = self.parts.iter().flat_map(Part::take).collect();
+        all.sort_by_key(|(token, last)| (token.id, last.at));
         all
     }
 }
@@ -238,8 +304,8 @@ impl App {
     pub async fn flush_activity(&self) -> Result<usize, Error> {
         let all = self.activity.take();
         for (done, batch) in all.chunks(BATCH).enumerate() {
-            let use_of = |noted: &Noted| (noted.id, noted.lookup, noted.last);
-            let uses: Vec<_> = batch.iter().map(use_of).collect();
+            let uses: Vec<_> =
+                batch.iter().map(|(token, last)| (token.id, token.lookup, *last)).collect();
             let written = self.db.write(move |tx| {
                 for (id, lookup, last) in &uses {
                     let address = last.address.map(|address| address.to_string());
@@ -253,142 +319,5 @@ impl App {
             }
         }
         Ok(all.len())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use claviger_domain::{
-        Chance, TokenKind,
-        id::{AccountId, PrincipalId},
-        scope::Scopes,
-    };
-
-    use super::*;
-
-    /// Numbers, one after another.
-    struct Count(AtomicU64);
-
-    impl Chance for Count {
-        fn fill(&self, bytes: &mut [u8]) {
-            let number = self.0.fetch_add(1, Relaxed).to_be_bytes();
-            bytes.fill(0);
-            for (place, byte) in bytes.iter_mut().rev().zip(number.iter().rev()) {
-                *place = *byte;
-            }
-        }
-    }
-
-    fn token(chance: &dyn Chance) -> NotedToken {
-        let (id, nobody) = (TokenId::random(chance), Count(AtomicU64::new(0)));
-        let mut lookup = [0; 32];
-        for (place, byte) in lookup.iter_mut().zip(id.bytes()) {
-            *place = byte;
-        }
-        NotedToken::new(TokenFacts {
-            lookup,
-            id,
-            kind: TokenKind::App,
-            principal: PrincipalId::random(&nobody),
-            account: AccountId::random(&nobody),
-            application: None,
-            parent: None,
-            scopes: Scopes::registry(),
-            service: None,
-            key_generation: 1,
-            expires_at: None,
-            secret_valid_until: None,
-            revoked_at: None,
-        })
-    }
-
-    fn last(activity: &Activity, token: &NotedToken) -> Option<i64> {
-        let of = activity.pending_of(&token.id, &token.lookup).map(|last| last.at.0);
-        assert_eq!(of, activity.pending(&token.id).map(|last| last.at.0));
-        of
-    }
-
-    #[test]
-    fn the_last_use_is_the_last_and_is_taken_once() {
-        let (activity, token) = (Activity::default(), token(&Count(AtomicU64::new(1))));
-        for at in [1, 2] {
-            activity.used(&token, UnixMillis(at), None);
-            assert_eq!(last(&activity, &token), Some(at));
-        }
-        assert_eq!(activity.take().len(), 1);
-        assert_eq!((last(&activity, &token), activity.take().len()), (None, 0));
-        activity.used(&token, UnixMillis(3), None);
-        assert_eq!(last(&activity, &token), Some(3));
-    }
-
-    #[test]
-    fn without_room_those_that_are_noted_go_on_and_others_wait_for_the_flush() {
-        let (activity, chance) = (Activity::default(), Count(AtomicU64::new(1)));
-        let tokens: Vec<_> = (0..2 * PARTS * MOST_IN_PART).map(|_| token(&chance)).collect();
-        let note = |at| tokens.iter().for_each(|token| activity.used(token, UnixMillis(at), None));
-        let noted = |at| tokens.iter().filter(|token| last(&activity, token) == Some(at)).count();
-        note(1);
-        let room = PARTS * MOST_IN_PART;
-        assert_eq!(noted(1), room);
-        note(2);
-        assert_eq!((noted(1), noted(2)), (0, room));
-        assert_eq!(activity.take().len(), room);
-        let left_out = tokens.last().expect("there are many");
-        activity.used(left_out, UnixMillis(3), None);
-        assert_eq!(last(&activity, left_out), Some(3));
-    }
-
-    #[test]
-    fn a_use_that_was_not_written_is_noted_again_unless_there_was_one_since() {
-        let (activity, chance) = (Activity::default(), Count(AtomicU64::new(1)));
-        let [again, since] = [token(&chance), token(&chance)];
-        for token in [&again, &since] {
-            activity.used(token, UnixMillis(1), None);
-        }
-        let taken = activity.take();
-        activity.used(&since, UnixMillis(2), None);
-        activity.note_again(&taken);
-        assert_eq!((last(&activity, &again), last(&activity, &since)), (Some(1), Some(2)));
-    }
-
-    #[test]
-    fn a_token_whose_place_another_has_since_the_flush_leaves_him_alone() {
-        let (activity, chance) = (Activity::default(), Count(AtomicU64::new(0)));
-        // every token of one part
-        let tokens = (0..2 * PARTS).map(|_| token(&chance)).step_by(PARTS);
-        let [first, second] = tokens.collect::<Vec<_>>().try_into().expect("there are two");
-        activity.used(&first, UnixMillis(1), None);
-        activity.take();
-        activity.used(&second, UnixMillis(2), None);
-        activity.used(&first, UnixMillis(3), None);
-        activity.used(&second, UnixMillis(4), None);
-        assert_eq!((last(&activity, &first), last(&activity, &second)), (Some(3), Some(4)));
-        assert_eq!(activity.take().len(), 2);
-    }
-
-    #[test]
-    fn facts_that_were_read_anew_are_of_the_same_use() {
-        let (activity, old) = (Activity::default(), token(&Count(AtomicU64::new(1))));
-        let new = NotedToken::new(TokenFacts::clone(&old));
-        for (token, at) in [(&old, 1), (&new, 3), (&old, 2)] {
-            activity.used(token, UnixMillis(at), None);
-        }
-        assert_eq!((last(&activity, &new), activity.take().len()), (Some(3), 1));
-    }
-
-    #[test]
-    fn a_use_through_one_secret_that_was_not_written_outlives_a_use_through_another() {
-        let (activity, chance) = (Activity::default(), Count(AtomicU64::new(1)));
-        let (old, lookup) = (token(&chance), token(&chance).lookup);
-        let new = NotedToken::new(TokenFacts { lookup, ..TokenFacts::clone(&old) });
-        activity.used(&old, UnixMillis(1), None);
-        let taken = activity.take();
-        activity.used(&new, UnixMillis(2), None);
-        activity.note_again(&taken);
-        let of = |token: &NotedToken| {
-            activity.pending_of(&token.id, &token.lookup).map(|last| last.at.0)
-        };
-        assert_eq!((of(&old), of(&new)), (Some(1), Some(2)));
-        assert_eq!(activity.pending(&old.id).map(|last| last.at.0), Some(2));
     }
 }
