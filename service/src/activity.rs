@@ -130,7 +130,7 @@ impl NotedToken {
     }
 
     /// Looks at where its use is noted, which is of no use but that it was looked at.
-    pub(crate) fn touch(&self) -> u64 {
+    pub(crate) fn look_at_use(&self) -> u64 {
         self.noted.load(Relaxed) ^ self.from.load(Relaxed)
     }
 }
@@ -211,7 +211,11 @@ impl Part {
             std::mem::take(&mut *uses).all
         };
         // who is noted anew meanwhile gives his time to this round as well, and his address with the next
-        all.into_iter().map(|noted| (Arc::clone(&noted.token), noted.last())).collect()
+        let with_last = |noted: Noted| {
+            let last = noted.last();
+            (noted.token, last)
+        };
+        all.into_iter().map(with_last).collect()
     }
 }
 

@@ -45,7 +45,7 @@ impl Keyed for NotedToken {
             ^ ends.iter().fold(self.kind as u64, |all, end| all ^ u64::from(end.is_some()))
             ^ u64::from(self.key_generation)
             ^ u64::from(self.scopes.caps().decide)
-            ^ NotedToken::touch(self)
+            ^ self.look_at_use()
     }
 }
 
