@@ -46,7 +46,7 @@ use claviger_domain::{
 };
 use claviger_store::{Memory, Touched, feed::Feed};
 
-use crate::{activity::NotedToken, histogram::Histogram};
+use crate::{activity::NotedToken, histogram::Histogram, table::State};
 
 pub(crate) use self::gather::{About, Known, Seen};
 pub use self::{few::Few, sign_in::Soon};
@@ -211,11 +211,13 @@ impl Facts {
     /// Room for facts of about `memory_bytes` in all.
     pub fn new(memory_bytes: usize, max_staleness: Duration) -> Self {
         let share = |percent: u64| u64::try_from(memory_bytes).unwrap_or(u64::MAX) / 100 * percent;
+        // one for all, so that a fact can lead to one of another kind
+        let state = State::default();
         Self {
-            tokens: Shelf::new(share(40), 300),
-            principals: Shelf::new(share(25), 250),
-            teams: Shelf::new(share(5), 150),
-            repos: Shelf::new(share(30), 250),
+            tokens: Shelf::new(&state, share(40), 300),
+            principals: Shelf::new(&state, share(25), 250),
+            teams: Shelf::new(&state, share(5), 150),
+            repos: Shelf::new(&state, share(30), 250),
             gate: Gate::new(),
             fills: Histogram::default(),
             max_staleness,

@@ -5,7 +5,7 @@ use std::{mem::size_of, sync::Arc};
 
 use claviger_domain::{id::PrincipalId, inline::InlineText};
 
-use crate::table::{AROUND, Keyed, Table};
+use crate::table::{AROUND, Keyed, State, Table};
 
 /// So much of `cache.memory` is room for hints.
 const SHARE: usize = 20;
@@ -41,7 +41,7 @@ impl Hints {
     /// Beside facts that take `memory_bytes`.
     pub(crate) fn new(memory_bytes: usize) -> Self {
         let bytes = u64::try_from(memory_bytes / SHARE).unwrap_or(u64::MAX);
-        Self(Table::new(bytes, EACH))
+        Self(Table::new(State::default(), bytes, EACH))
     }
 
     /// The id that `name` had.

@@ -2,19 +2,20 @@
 //! What it holds may be forgotten at any time.
 //!
 //! ```text
-//! part, by hash ─▶ bucket, by hash: ┌ 7 marks of 8 bits, used ┬ 7 pointers to facts ┐
-//!                                   └────────────── one line of the cache ─────────────┘
+//! part, by hash ─▶ bucket, by hash: ┌ 5 marks of 8 bits, used ┬ 5 pointers to facts ┬ 5 leads ┐
+//!                                   └──────────────────── one line of the cache ───────────────┘
 //! ```
 //! A look-up reads one bucket, seldom a second one, and then the fact, which knows its own key. That
 //! is what decides how long it takes: among a million facts each line comes from the main memory, and
 //! where it lies there has to be looked up, too (decision 0008).
 //!
 //! Every fact has two buckets, and lies in the first one if there is room. A part doubles when it is
-//! three quarters full. When it weighs more than its share, a hand goes around and forgets what was
+//! four fifths full. When it weighs more than its share, a hand goes around and forgets what was
 //! not used since it last passed (CLOCK). A new fact counts as not used, so that many that are asked
 //! for once do not drive out those that are asked for again and again.
 
 mod ahead;
+mod place;
 #[cfg(test)]
 mod tests;
 
@@ -29,7 +30,8 @@ use std::{
 
 use foldhash::fast::SeedableRandomState;
 
-pub(crate) use self::ahead::{Glance, bring};
+pub(crate) use self::ahead::{Glance, bring_buckets, bring_facts};
+use self::place::{Lead, Mark, Place};
 
 /// A fact that knows its key.
 pub(crate) trait Keyed {
@@ -43,7 +45,17 @@ pub(crate) trait Keyed {
     /// Looks at all of it that a decision looks at, in few steps, and at nothing behind a pointer.
     /// The answer says nothing.
     fn touch(&self) -> u64;
+
+    /// The hash of the key of the fact, in another table with the same `state`, that is looked for as
+    /// soon as this one is found.
+    fn next(&self, _state: &State) -> Option<u64> {
+        None
+    }
 }
+
+/// With what keys are hashed. Drawn anew by each process, so that nobody can choose names that meet
+/// in one bucket.
+pub(crate) type State = SeedableRandomState;
 
 /// What a fact costs in bytes beside its value: its place in the table, the counts in front of it,
 /// and what the allocator adds.
@@ -54,8 +66,7 @@ pub(crate) struct Table<T> {
     parts: Box<[Part<T>]>,
     /// What the facts of one part may weigh.
     share: u64,
-    /// Drawn anew by each process, so that nobody can choose names that meet in one bucket.
-    state: SeedableRandomState,
+    state: State,
 }
 
 /// How many parts a table has at most. Each doubles for itself, so that nobody waits long for it.
@@ -63,7 +74,9 @@ const PARTS: u64 = 64;
 /// A table has fewer parts when they would not have room for so many facts.
 const FACTS_A_PART: u64 = 32;
 /// Facts of a bucket.
-const WAYS: usize = 7;
+const WAYS: usize = 5;
+/// How many facts are moved at the most to make room for one.
+const TURNS: usize = 16;
 
 /// So large that two parts share no line of the cache.
 #[repr(align(128))]
@@ -84,43 +97,26 @@ struct Kept<T> {
 /// A line of the cache.
 #[repr(align(64))]
 struct Bucket<T> {
-    /// Of each fact eight bits of its hash, its mark, the first in the lowest byte; in the highest, of
-    /// each fact a bit: whether it was used since the hand passed.
+    /// Of each fact eight bits of its hash, its mark, the first in the lowest byte; in the byte above
+    /// them, of each fact a bit: whether it was used since the hand passed; above that, of each fact
+    /// the three high bits of its lead.
     head: AtomicU64,
     facts: [Option<Arc<T>>; WAYS],
+    /// Of each fact where the next one is looked for, without the high bits.
+    leads: [[u8; 3]; WAYS],
 }
 
-/// The hash of a key, and so where its fact belongs.
-#[derive(Clone, Copy)]
-struct Place(u64);
-
-impl Place {
-    fn mark(self) -> u8 {
-        let [mark, ..] = self.0.to_le_bytes();
-        mark
-    }
-
-    fn part(self, parts: usize) -> usize {
-        let [_, part, ..] = self.0.to_le_bytes();
-        // there is a power of two of them
-        usize::from(part) & parts.saturating_sub(1)
-    }
-
-    /// The two buckets, of so many; they differ as soon as there are two.
-    fn buckets(self, count: usize) -> [usize; 2] {
-        let bits = |from: u32| usize::try_from((self.0 >> from) & 0xff_ffff).unwrap_or_default();
-        let (first, apart) = (bits(16), bits(40));
-        [first, first ^ (apart | 1)].map(|at| at & (count - 1))
-    }
+/// A fact on its way into a bucket.
+struct Entry<T> {
+    mark: u8,
+    used: bool,
+    lead: Lead,
+    fact: Arc<T>,
 }
 
 impl<T: Keyed> Table<T> {
     /// Room for facts that weigh `bytes` in all, about `each` one by one.
-    pub(crate) fn new(bytes: u64, each: u64) -> Self {
-        Self::hashing_with(SeedableRandomState::default(), bytes, each)
-    }
-
-    fn hashing_with(state: SeedableRandomState, bytes: u64, each: u64) -> Self {
+    pub(crate) fn new(state: State, bytes: u64, each: u64) -> Self {
         let parts = (bytes / each.max(1) / FACTS_A_PART).clamp(1, PARTS);
         let parts = 1 << parts.ilog2();
         Self { parts: (0..parts).map(|_| Part::new()).collect(), share: bytes / parts, state }
@@ -148,7 +144,9 @@ impl<T: Keyed> Table<T> {
         let mut kept = part.write();
         kept.forget(place, fact.key());
         if fact.weight() <= self.share {
-            kept.add(&self.state, place, fact, self.share);
+            let lead = fact.next(&self.state).map(Lead::to).unwrap_or_default();
+            let entry = Entry { mark: place.mark(), used: false, lead, fact };
+            kept.add(&self.state, place, entry, self.share);
         }
     }
 
@@ -238,81 +236,85 @@ impl<T: Keyed> Kept<T> {
         }
     }
 
-    fn count_out(&mut self, gone: Option<Arc<T>>) {
-        if let Some(fact) = gone {
+    fn count_out(&mut self, gone: Option<Entry<T>>) {
+        if let Some(Entry { fact, .. }) = gone {
             self.facts -= 1;
             self.weight -= fact.weight();
         }
     }
 
     /// Adds a fact that is not there, and forgets others until all weigh `share` at the most.
-    fn add(&mut self, state: &SeedableRandomState, place: Place, fact: Arc<T>, share: u64) {
-        if (self.facts + 1) * 4 > self.buckets.len() * WAYS * 3 {
+    fn add(&mut self, state: &State, place: Place, entry: Entry<T>, share: u64) {
+        if (self.facts + 1) * 5 > self.buckets.len() * WAYS * 4 {
             self.double(state);
         }
         // before it is there: it would be the first to go
-        let added = fact.weight();
+        let added = entry.fact.weight();
         while self.weight + added > share && self.facts > 0 {
             self.sweep();
         }
         self.weight += added;
         self.facts += 1;
-        self.lay(state, place, false, fact);
+        self.lay(state, place, entry);
     }
 
     /// Lays a fact into one of its buckets.
-    fn lay(&mut self, state: &SeedableRandomState, place: Place, used: bool, fact: Arc<T>) {
-        let Some(fact) = self.try_lay(place, used, fact) else { return };
-        self.make_room(state, place);
-        if let Some(fact) = self.try_lay(place, used, fact) {
-            // of facts that can be read again one goes; with two buckets for each it hardly happens
-            let [first, _] = self.places(place);
-            let gone = self.buckets.get_mut(first).and_then(|bucket| bucket.take(0));
-            self.count_out(gone);
-            let refused = self.try_lay(place, used, fact);
-            self.count_out(refused);
+    fn lay(&mut self, state: &State, mut place: Place, mut entry: Entry<T>) {
+        for turn in 0..TURNS {
+            let Some(left) = self.try_lay(place, entry) else { return };
+            self.make_room(state, place);
+            let Some(left) = self.try_lay(place, left) else { return };
+            // it takes the place of another one, which is laid anew
+            let [at, _] = self.places(place);
+            let Some(bucket) = self.buckets.get_mut(at) else { return };
+            let Some(other) = bucket.take(turn % WAYS) else { return };
+            bucket.lay(left);
+            place = Place(state.hash_one(other.fact.key()));
+            entry = other;
         }
+        // of facts that can be read again one goes; with two buckets for each it hardly happens
+        self.count_out(Some(entry));
     }
 
     /// Gives the fact back if both buckets are full.
-    fn try_lay(&mut self, place: Place, used: bool, fact: Arc<T>) -> Option<Arc<T>> {
-        let mut left = Some(fact);
+    fn try_lay(&mut self, place: Place, entry: Entry<T>) -> Option<Entry<T>> {
+        let mut left = Some(entry);
         for at in self.places(place) {
-            let (Some(bucket), Some(fact)) = (self.buckets.get_mut(at), left.take()) else { break };
-            left = bucket.lay(place.mark(), used, fact);
+            let (Some(bucket), Some(entry)) = (self.buckets.get_mut(at), left.take()) else {
+                break;
+            };
+            left = bucket.lay(entry);
         }
         left
     }
 
     /// Moves a fact of one of the two buckets to the other one that it has, if there is room.
-    fn make_room(&mut self, state: &SeedableRandomState, place: Place) {
+    fn make_room(&mut self, state: &State, place: Place) {
         for at in self.places(place) {
             for way in 0..WAYS {
                 let Some(bucket) = self.buckets.get_mut(at) else { continue };
-                let Some(fact) = bucket.take(way) else { return };
-                let (its, used) = (Place(state.hash_one(fact.key())), bucket.is_used(way));
-                let [first, second] = self.places(its);
+                let Some(entry) = bucket.take(way) else { return };
+                let [first, second] = self.places(Place(state.hash_one(entry.fact.key())));
                 let other = self.buckets.get_mut(if first == at { second } else { first });
-                let mut back = Some(fact);
-                if let (Some(other), Some(fact)) = (other, back.take()) {
-                    back = other.lay(its.mark(), used, fact);
+                let mut back = Some(entry);
+                if let (Some(other), Some(entry)) = (other, back.take()) {
+                    back = other.lay(entry);
                 }
-                let Some(fact) = back else { return };
+                let Some(entry) = back else { return };
                 // the way that was made free is free again
-                back = self.buckets.get_mut(at).and_then(|same| same.lay(its.mark(), used, fact));
+                back = self.buckets.get_mut(at).and_then(|same| same.lay(entry));
                 self.count_out(back);
             }
         }
     }
 
-    fn double(&mut self, state: &SeedableRandomState) {
+    fn double(&mut self, state: &State) {
         let twice = self.buckets.len() * 2;
         let empty = (0..twice).map(|_| Bucket::default()).collect();
         for mut bucket in mem::replace(&mut self.buckets, empty) {
             for way in 0..WAYS {
-                if let Some(fact) = bucket.take(way) {
-                    let place = Place(state.hash_one(fact.key()));
-                    self.lay(state, place, bucket.is_used(way), fact);
+                if let Some(entry) = bucket.take(way) {
+                    self.lay(state, Place(state.hash_one(entry.fact.key())), entry);
                 }
             }
         }
@@ -327,34 +329,43 @@ impl<T: Keyed> Kept<T> {
             self.count_out(gone);
         }
         if let Some(bucket) = self.buckets.get_mut(self.hand) {
-            *bucket.head.get_mut() &= MARKS;
+            *bucket.head.get_mut() &= !USED;
         }
     }
 }
 
 impl<T> Default for Bucket<T> {
     fn default() -> Self {
-        Self { head: AtomicU64::new(0), facts: [const { None }; WAYS] }
+        let (facts, leads) = ([const { None }; WAYS], [[0; 3]; WAYS]);
+        Self { head: AtomicU64::new(0), facts, leads }
     }
 }
 
 /// A one in each byte.
 const ONES: u64 = u64::MAX / 0xff;
-/// The bits of the marks; above them are those of use.
-const MARKS: u64 = u64::MAX >> 8;
+/// The bits of the marks.
+const MARKS: u64 = u64::MAX >> (64 - 8 * WAYS);
+/// The bits of use.
+const USED: u64 = ((1 << WAYS) - 1) << (8 * WAYS);
 
 /// The bit that says whether the fact in this way was used.
 const fn used_bit(way: usize) -> u64 {
-    (MARKS + 1) << way
+    1 << (8 * WAYS + way)
+}
+
+/// From where on the high bits of the lead of this way lie.
+const fn high_bits(way: usize) -> usize {
+    8 * WAYS + 8 + 3 * way
 }
 
 impl<T> Bucket<T> {
     /// The ways with this mark; behind the first one, perhaps some without. In few steps that are
     /// always the same: a search byte by byte ends in another place each time, which no processor
     /// foresees.
-    fn ways(&self, mark: u8) -> impl Iterator<Item = usize> {
+    fn ways(&self, mark: Mark) -> impl Iterator<Item = usize> {
         // a byte is zero where the mark is the same, and nothing else borrows from the byte above it
-        let apart = self.head.load(Relaxed) ^ (ONES * u64::from(mark));
+        let apart = self.head.load(Relaxed) ^ (ONES * u64::from(mark.bits));
+        let apart = apart & (ONES * u64::from(mark.known));
         let mut same = apart.wrapping_sub(ONES) & !apart & (ONES << 7) & MARKS;
         std::iter::from_fn(move || {
             let way = same.trailing_zeros() / 8;
@@ -368,9 +379,16 @@ impl<T> Bucket<T> {
     where
         T: Keyed,
     {
-        self.ways(mark)
+        self.ways(Mark::whole(mark))
             .filter_map(|way| Some((way, self.facts.get(way)?.as_ref()?)))
             .find(|(_, fact)| fact.key() == key)
+    }
+
+    /// Where the fact in this way leads to.
+    fn lead(&self, way: usize) -> Lead {
+        let [low, middle, high] = self.leads.get(way).copied().unwrap_or_default();
+        let [top, ..] = (self.head.load(Relaxed) >> high_bits(way)).to_le_bytes();
+        Lead(u32::from_le_bytes([low, middle, high, top & 7]))
     }
 
     fn is_used(&self, way: usize) -> bool {
@@ -385,21 +403,26 @@ impl<T> Bucket<T> {
         }
     }
 
-    fn take(&mut self, way: usize) -> Option<Arc<T>> {
-        self.facts.get_mut(way)?.take()
+    fn take(&mut self, way: usize) -> Option<Entry<T>> {
+        let fact = self.facts.get_mut(way)?.take()?;
+        let (used, lead) = (self.is_used(way), self.lead(way));
+        let mark = self.head.get_mut().to_le_bytes().get(way).copied().unwrap_or_default();
+        Some(Entry { mark, used, lead, fact })
     }
 
     /// Gives the fact back if the bucket is full.
-    fn lay(&mut self, mark: u8, used: bool, fact: Arc<T>) -> Option<Arc<T>> {
-        let Some((way, place)) = self.facts.iter_mut().enumerate().find(|(_, old)| old.is_none())
-        else {
-            return Some(fact);
+    fn lay(&mut self, entry: Entry<T>) -> Option<Entry<T>> {
+        let mut places = self.facts.iter_mut().zip(&mut self.leads).enumerate();
+        let Some((way, (place, its))) = places.find(|(_, (old, _))| old.is_none()) else {
+            return Some(entry);
         };
-        *place = Some(fact);
+        let Entry { mark, used, lead: Lead(lead), fact } = entry;
+        let [low, middle, high, top] = lead.to_le_bytes();
+        (*place, *its) = (Some(fact), [low, middle, high]);
         let head = self.head.get_mut();
-        let (byte, bit) = (8 * way, used_bit(way));
-        *head = *head & !(0xff << byte) & !bit | u64::from(mark) << byte;
-        *head |= if used { bit } else { 0 };
+        *head &= !(0xff << (8 * way) | used_bit(way) | 7 << high_bits(way));
+        *head |= u64::from(mark) << (8 * way) | u64::from(top) << high_bits(way);
+        *head |= if used { used_bit(way) } else { 0 };
         None
     }
 }

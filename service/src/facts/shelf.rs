@@ -15,7 +15,7 @@ use super::{
     KindUse,
     gate::{Epoch, Gate, Reads, Way},
 };
-use crate::table::{Glance, Keyed, Table};
+use crate::table::{Keyed, State, Table};
 
 /// Something is not remembered, and there is nothing to read it with.
 pub(super) struct Missing;
@@ -42,9 +42,9 @@ pub(super) struct Shelf<T: Keyed<Key: ToOwned<Owned: Hash + Eq + Clone>>> {
 
 impl<T: Keyed<Key: ToOwned<Owned: Hash + Eq + Clone>>> Shelf<T> {
     /// Room for facts of about `bytes` in all, of about `each` one by one.
-    pub(super) fn new(bytes: u64, each: u64) -> Self {
+    pub(super) fn new(state: &State, bytes: u64, each: u64) -> Self {
         Self {
-            table: Table::new(bytes, each),
+            table: Table::new(state.clone(), bytes, each),
             reads: Reads::new(),
             read: AtomicU64::new(0),
             joined: AtomicU64::new(0),
@@ -89,9 +89,9 @@ impl<T: Keyed<Key: ToOwned<Owned: Hash + Eq + Clone>>> Shelf<T> {
         self.table.get(key)
     }
 
-    /// A glance at the fact `key`, if it is remembered.
-    pub(super) fn glance(&self, key: &T::Key) -> Option<Glance<'_, T>> {
-        self.table.glance(key)
+    /// Where the fact `key` would be, and others of its kind.
+    pub(super) fn table(&self) -> &Table<T> {
+        &self.table
     }
 
     /// To be called inside [`Gate::evict`] alone.

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use claviger_domain::{
     Error,
-    access::Grantee,
-    id::{PrincipalId, TeamId},
+    id::PrincipalId,
     name::RepoName,
     principal::{PrincipalFacts, PrincipalKind, TeamFacts},
 };
@@ -20,10 +19,10 @@ use super::{
     gather::Question,
     shelf::{Missing, Source},
 };
-use crate::table::bring;
+use crate::table::{Glance, bring_buckets, bring_facts};
 
-/// How many teams with a permission are looked at ahead: most repositories have no more.
-const TEAMS_AHEAD: usize = 4;
+/// How many teams are looked at ahead: nearly nobody is in more of one organisation.
+const TEAMS_AHEAD: usize = 2;
 
 /// Which repository will be decided about when it is known who asks, if that is known already.
 pub type Soon<'a> = Option<&'a RepoName>;
@@ -97,43 +96,36 @@ impl Facts {
 
     /// The same, whatever comes in between.
     fn found_for(&self, lookup: &Lookup, name: &RepoName, as_of: AsOf) -> Option<Credentials> {
-        let known = (self.tokens.glance(lookup), self.repos.glance(name.as_bytes()));
-        bring(&known);
-        let (token, repo) = known;
+        let (tokens, repos) = (self.tokens.table(), self.repos.table());
+        let principals = self.principals.table();
+        let known = (tokens.glance(lookup), repos.glance(name.as_bytes()));
+        bring_buckets(&known);
+        // whom they lead to is looked at beside them
+        let along = (
+            principals.glance_along(known.0.as_ref().and_then(Glance::lead)),
+            principals.glance_along(known.1.as_ref().and_then(Glance::lead)),
+        );
+        let all = (known, along);
+        bring_facts(&all);
+        let ((token, repo), along) = all;
         let token = token?.take(lookup)?;
         let repo = repo.and_then(|repo| repo.take(name.as_bytes()));
+        let principal = principals.take_along(along.0, &token.principal)?;
         let home = repo.as_ref().map(|repo| repo.namespace);
         let org = home.filter(|home| home.kind == PrincipalKind::Org).map(|org| org.id);
         // a user may be disabled, and his namespace with him
         let host = home.filter(|home| org.is_none() && home.id != token.principal);
-        let other = host.and_then(|host| self.principals.glance(&host.id));
-        let grants = repo.as_ref().filter(|_| org.is_some()).map(|repo| repo.grants.iter());
-        let mut granted = grants.into_iter().flatten().filter_map(|grant| match grant.to {
-            Grantee::Team(team) => Some(team),
-            Grantee::Principal(_) => None,
-        });
-        let granted: [_; TEAMS_AHEAD] = std::array::from_fn(|_| granted.next());
-        let teams = granted.map(|team| self.teams.glance(&team?));
-        let known = ([self.principals.glance(&token.principal), other], teams);
-        bring(&known);
-        let ([principal, other], teams) = known;
-        let principal = principal?.take(&token.principal)?;
+        // the glance ends here in any case: nobody waits for a lock while he holds one
+        let other = host.and_then(|host| principals.take_along(along.1, &host.id));
         let closed = match host {
-            Some(host) => other.and_then(|other| other.take(&host.id)).map(|host| !host.enabled),
+            Some(_) => other.map(|other| !other.enabled),
             None => Some(org.is_none() && !principal.enabled),
         };
-        let mut teams = teams.into_iter();
-        // all of them go: nobody waits for a lock while he holds one
-        let mut near = granted.map(|team| {
-            let (glance, team) = (teams.next().flatten(), team?);
-            let his = principal.teams.iter().any(|of| of.team == team);
-            Some((team, glance.filter(|_| his)?.take(&team)?))
-        });
         let owner = match principal.owner {
             Some(owner) => Some(self.principals.get(&owner)?),
             None => None,
         };
-        let teams = self.teams_in(org, &principal, &mut near);
+        let teams = self.teams_in(org, &principal);
         let ahead = match (repo, teams, closed) {
             (Some(repo), Some(teams), Some(closed)) => Some(Ahead { repo, teams, closed }),
             _ => None,
@@ -141,19 +133,26 @@ impl Facts {
         Some(Credentials { token, principal: Some(principal), owner, ahead, as_of })
     }
 
-    /// The teams of `principal` in the organisation `org`, out of those that are `near` or else
-    /// remembered; `None` when one is not.
+    /// The teams of `principal` in the organisation `org`; `None` when one is not remembered.
     fn teams_in(
         &self,
         org: Option<PrincipalId>,
         principal: &PrincipalFacts,
-        near: &mut [Option<(TeamId, Arc<TeamFacts>)>],
     ) -> Option<Few<Arc<TeamFacts>>> {
         let mut teams = Few::default();
-        for of in principal.teams.iter().filter(|of| org == Some(of.org)) {
-            let same = |near: &mut Option<(TeamId, _)>| near.take_if(|(team, _)| *team == of.team);
-            let team = near.iter_mut().find_map(same).map(|(_, team)| team);
-            teams.extend([team.or_else(|| self.teams.get(&of.team))?]);
+        let Some(org) = org else { return Some(teams) };
+        let mut his = principal.teams.iter().filter(|of| of.org == org).map(|of| of.team);
+        let ahead: [_; TEAMS_AHEAD] = std::array::from_fn(|_| his.next());
+        let known = ahead.map(|team| self.teams.table().glance(&team?));
+        bring_buckets(&known);
+        bring_facts(&known);
+        // these end here, too
+        let found = known.into_iter().zip(ahead).map_while(|(glance, team)| Some((glance, team?)));
+        for (glance, team) in found {
+            teams.extend([glance?.take(&team)?]);
+        }
+        for team in his {
+            teams.extend([self.teams.get(&team)?]);
         }
         Some(teams)
     }

@@ -1,18 +1,18 @@
 //! What a fact weighs, by which key it is found, and what is looked at of it.
 
-use std::mem::size_of;
+use std::{hash::BuildHasher, mem::size_of};
 
 use claviger_domain::{
     access::RepoAcl,
     id::{PrincipalId, TeamId},
-    principal::{PrincipalFacts, TeamFacts},
+    principal::{PrincipalFacts, PrincipalKind, TeamFacts},
     scope::Scope,
 };
 
 use super::Lookup;
 use crate::{
     activity::NotedToken,
-    table::{AROUND, Keyed},
+    table::{AROUND, Keyed, State},
 };
 
 /// Roughly the bytes of a fact, so that the bound on memory holds.
@@ -46,6 +46,10 @@ impl Keyed for NotedToken {
             ^ u64::from(self.key_generation)
             ^ u64::from(self.scopes.caps().decide)
             ^ self.look_at_use()
+    }
+
+    fn next(&self, state: &State) -> Option<u64> {
+        Some(state.hash_one(self.principal))
     }
 }
 
@@ -104,5 +108,11 @@ impl Keyed for RepoAcl {
             ^ ends.fold(self.state as u64, |all, grant| all ^ grant.role as u64)
             ^ self.visibility as u64
             ^ self.name.as_bytes().len() as u64
+    }
+
+    fn next(&self, state: &State) -> Option<u64> {
+        // an organisation is not looked at
+        let host = Some(self.namespace).filter(|home| home.kind != PrincipalKind::Org)?;
+        Some(state.hash_one(host.id))
     }
 }

@@ -7,16 +7,21 @@
 
 use std::{
     hint::black_box,
+    ptr,
     sync::{Arc, RwLockReadGuard, atomic::Ordering::Relaxed},
 };
 
-use super::{Bucket, Kept, Keyed, Part, Place, Table};
+use super::{
+    Bucket, Kept, Keyed, Part, Table,
+    place::{Lead, Mark, Place},
+};
 
 /// Where a fact would be, if it is there.
 pub(crate) struct Glance<'a, T> {
     part: &'a Part<T>,
     kept: RwLockReadGuard<'a, Kept<T>>,
     place: Place,
+    mark: Mark,
 }
 
 /// One or more glances. What each look gives is of no use, but that it was looked at. A processor
@@ -25,10 +30,7 @@ pub(crate) trait Ahead {
     /// Looks at the buckets.
     fn buckets(&self) -> u64;
 
-    /// Looks at the counts in front of the facts, often on a line of their own.
-    fn counts(&self) -> u64;
-
-    /// Looks at the rest of the facts.
+    /// Looks at the facts, and the counts in front of them, often on a line of their own.
     fn facts(&self) -> u64;
 }
 
@@ -39,7 +41,26 @@ impl<T: Keyed> Table<T> {
         let place = self.place(key);
         let part = self.part(place)?;
         let kept = part.kept.try_read().ok()?;
-        Some(Glance { part, kept, place })
+        Some(Glance { part, kept, place, mark: Mark::whole(place.mark()) })
+    }
+
+    /// A glance at where a fact of this table would be, as far as another one leads there.
+    pub(crate) fn glance_along(&self, lead: Option<Place>) -> Option<Glance<'_, T>> {
+        let place = lead?;
+        let part = self.part(place)?;
+        let kept = part.kept.try_read().ok()?;
+        Some(Glance { part, kept, place, mark: Mark { bits: place.mark(), known: Lead::MARK } })
+    }
+
+    /// The fact with this key, as [`Table::get`] gives it: from the glance `along` its lead, if it was
+    /// led right; none while somebody writes there.
+    pub(crate) fn take_along(&self, along: Option<Glance<'_, T>>, key: &T::Key) -> Option<Arc<T>> {
+        let place = self.place(key);
+        let part = self.part(place)?;
+        match along.filter(|along| ptr::eq(along.part, part)) {
+            Some(along) => part.hit(&along.kept, place, key),
+            None => part.hit(&*part.kept.try_read().ok()?, place, key),
+        }
     }
 }
 
@@ -49,11 +70,26 @@ impl<T: Keyed> Glance<'_, T> {
         self.kept.buckets.get(first)
     }
 
-    /// What is nearly always the fact: its mark fits.
+    /// The bucket, and the way in it, of what is nearly always the fact: its mark fits.
+    fn found(&self) -> Option<(&Bucket<T>, usize)> {
+        // a lead does not know of the second one
+        let known = if self.mark.is_whole() { 2 } else { 1 };
+        self.kept.places(self.place).into_iter().take(known).find_map(|at| {
+            let bucket = self.kept.buckets.get(at)?;
+            Some((bucket, bucket.ways(self.mark).next()?))
+        })
+    }
+
+    /// What is nearly always the fact.
     pub(crate) fn fact(&self) -> Option<&Arc<T>> {
-        let bucket = self.bucket()?;
-        let way = bucket.ways(self.place.mark()).next()?;
+        let (bucket, way) = self.found()?;
         bucket.facts.get(way)?.as_ref()
+    }
+
+    /// Where what is nearly always the fact leads to.
+    pub(crate) fn lead(&self) -> Option<Place> {
+        let (bucket, way) = self.found()?;
+        bucket.lead(way).place()
     }
 
     /// The fact, as [`Table::get`] gives it.
@@ -68,24 +104,15 @@ impl<T: Keyed> Ahead for Option<Glance<'_, T>> {
         bucket.map_or(0, |bucket| bucket.head.load(Relaxed))
     }
 
-    fn counts(&self) -> u64 {
-        let fact = self.as_ref().and_then(Glance::fact);
-        fact.map_or(0, |fact| Arc::strong_count(fact) as u64)
-    }
-
     fn facts(&self) -> u64 {
         let fact = self.as_ref().and_then(Glance::fact);
-        fact.map_or(0, |fact| fact.touch())
+        fact.map_or(0, |fact| Arc::strong_count(fact) as u64 ^ fact.touch())
     }
 }
 
 impl<A: Ahead, const N: usize> Ahead for [A; N] {
     fn buckets(&self) -> u64 {
         self.iter().fold(0, |all, one| all ^ one.buckets())
-    }
-
-    fn counts(&self) -> u64 {
-        self.iter().fold(0, |all, one| all ^ one.counts())
     }
 
     fn facts(&self) -> u64 {
@@ -98,18 +125,17 @@ impl<A: Ahead, B: Ahead> Ahead for (A, B) {
         self.0.buckets() ^ self.1.buckets()
     }
 
-    fn counts(&self) -> u64 {
-        self.0.counts() ^ self.1.counts()
-    }
-
     fn facts(&self) -> u64 {
         self.0.facts() ^ self.1.facts()
     }
 }
 
-/// Brings what is looked at near, all at the same time.
-pub(crate) fn bring(all: &impl Ahead) {
+/// Brings buckets near, all at the same time.
+pub(crate) fn bring_buckets(all: &impl Ahead) {
     black_box(all.buckets());
-    black_box(all.counts());
+}
+
+/// Brings facts near whose buckets are, all at the same time.
+pub(crate) fn bring_facts(all: &impl Ahead) {
     black_box(all.facts());
 }

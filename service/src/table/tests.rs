@@ -25,11 +25,16 @@ impl Keyed for Fact {
     fn touch(&self) -> u64 {
         0
     }
+
+    /// The fact whose key is the value.
+    fn next(&self, state: &State) -> Option<u64> {
+        Some(state.hash_one(self.value))
+    }
 }
 
 /// A table that is the same in each run.
 fn of_bytes(bytes: u64) -> Table<Fact> {
-    Table::hashing_with(SeedableRandomState::fixed(), bytes, 10)
+    Table::new(State::fixed(), bytes, 10)
 }
 
 fn fact(key: u32, value: u32) -> Arc<Fact> {
@@ -167,11 +172,62 @@ fn a_glance_sees_what_is_there_and_waits_for_nobody_who_writes() {
     let right = (0..100).filter(|key| seen(*key) == Some(key + 1)).count();
     assert!(right > 80, "{right}");
     let glances = [table.glance(&1), table.glance(&1), table.glance(&2)];
-    bring(&(glances, table.glance(&500)));
+    let all = (glances, table.glance(&500));
+    bring_buckets(&all);
+    bring_facts(&all);
+    drop(all);
     let hits = table.hits();
     let part = table.part(table.place(&1)).expect("each key has a part");
     let writing = part.write();
     assert!(table.glance(&1).is_none());
     drop(writing);
     assert_eq!(table.hits(), hits, "a look ahead is no hit");
+}
+
+#[test]
+fn a_fact_leads_to_the_next_one_wherever_it_was_moved() {
+    let table = of_bytes(u64::MAX);
+    let count = 20_000;
+    for key in 0..count {
+        table.keep(fact(key, (key + 1) % count));
+    }
+    // what is forgotten leaves its way to another one
+    for key in (0..count).step_by(3) {
+        table.forget(&key);
+        table.keep(fact(key, (key + 2) % count));
+    }
+    let (mut led, mut right) = (0, 0);
+    for key in 0..count {
+        let next = if key % 3 == 0 { (key + 2) % count } else { (key + 1) % count };
+        let glance = table.glance(&key).unwrap();
+        // seldom it is another one with the same mark
+        if glance.fact().is_none_or(|fact| fact.key != key) {
+            continue;
+        }
+        led += 1;
+        let along = glance.lead();
+        drop(glance);
+        assert_eq!(along, Lead::to(table.place(&next).0).place());
+        let along = table.glance_along(along).unwrap();
+        right += u32::from(along.fact().is_some_and(|fact| fact.key == next));
+    }
+    assert!(led > count * 9 / 10 && right > led * 8 / 10, "{led} {right}");
+}
+
+#[test]
+fn a_wrong_lead_finds_the_right_fact() {
+    let table = of_bytes(10_000);
+    for key in 0..100 {
+        table.keep(fact(key, key + 1));
+    }
+    for key in 0..100 {
+        for along in [None, Lead::to(0).place(), Lead::to(table.place(&(key + 7)).0).place()] {
+            let found = table.take_along(table.glance_along(along), &key);
+            assert_eq!(found.map(|fact| fact.value), Some(key + 1));
+        }
+    }
+    assert!(table.take_along(None, &500).is_none());
+    let writing = table.part(table.place(&1)).expect("each key has a part").write();
+    assert!(table.take_along(None, &1).is_none(), "nobody waits");
+    drop(writing);
 }
