@@ -62,6 +62,24 @@ fn make(tx: &mut Tx<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+fn add_team(
+    tx: &mut Tx<'_>,
+    chance: &SeededChance,
+    org: PrincipalId,
+    name: &str,
+) -> Result<Team, Error> {
+    let team = Team {
+        id: TeamId::random(tx.chance()),
+        org,
+        name: name.to_owned(),
+        role: *chance.pick(OrgRole::ALL),
+        description: String::new(),
+        created_at: claviger_domain::UnixMillis(0),
+    };
+    teams::insert(tx, &team)?;
+    Ok(team)
+}
+
 /// One random change, as a use case would make it.
 fn change(tx: &mut Tx<'_>, chance: &SeededChance) -> Result<(), Error> {
     let now = claviger_domain::UnixMillis(0);
@@ -73,17 +91,7 @@ fn change(tx: &mut Tx<'_>, chance: &SeededChance) -> Result<(), Error> {
     let repo = repositories::find(tx, repo_name)?;
     let role = *chance.pick(Role::ALL);
     match (chance.below(10), team, repo) {
-        (0, None, _) => {
-            let team = Team {
-                id: TeamId::random(tx.chance()),
-                org,
-                name: team_name.to_owned(),
-                role: *chance.pick(OrgRole::ALL),
-                description: String::new(),
-                created_at: now,
-            };
-            teams::insert(tx, &team)?;
-        }
+        (0, None, _) => drop(add_team(tx, chance, org, team_name)?),
         (0, Some(team), _) if chance.below(3) == 0 => teams::delete(tx, &team.id)?,
         (1, Some(team), _) => {
             teams::update(tx, &Team { role: *chance.pick(OrgRole::ALL), ..team })?;
@@ -180,23 +188,37 @@ async fn verdict(app: &App, caller: &Caller, repo: &RepoName) -> Option<BTreeSet
 /// One random change of what `reader` may do with `repo`.
 fn change_for_reader(tx: &mut Tx<'_>, chance: &SeededChance, repo: &str) -> Result<(), Error> {
     let (reader, repo) = (name(tx, "reader"), repositories::find(tx, repo)?.unwrap());
-    match chance.below(4) {
+    let (role, now) = (*chance.pick(Role::ALL), claviger_domain::UnixMillis(0));
+    match chance.below(6) {
         0 => {
-            let role = *chance.pick(Role::ALL);
-            let now = claviger_domain::UnixMillis(0);
             permissions::give(tx, &repo, &Grantee::Principal(reader.id), role, now)?;
         }
         1 => drop(permissions::take_from_user(tx, &repo, "reader")?),
         2 => {
             let owner = name(tx, "devtable");
             match owner.disabled_at {
-                None => users::disable(tx, &owner.id, claviger_domain::UnixMillis(0))?,
+                None => users::disable(tx, &owner.id, now)?,
                 Some(_) => users::enable(tx, &owner.id)?,
             }
         }
-        _ => {
+        3 => {
             let (visibility, state) = (*chance.pick(Visibility::ALL), *chance.pick(RepoState::ALL));
             repositories::update(tx, &Repository { visibility, state, ..repo })?;
+        }
+        _ => {
+            let (org, team_name) = (name(tx, "buynlarge").id, *chance.pick::<&str>(&TEAMS));
+            let team = match teams::find(tx, &org, team_name)? {
+                Some(team) => team,
+                None => add_team(tx, chance, org, team_name)?,
+            };
+            if teams::is_member(tx, &team.id, &reader.id)? {
+                teams::remove_member(tx, &team.id, &reader.id)?;
+            } else {
+                teams::add_member(tx, &team.id, &reader.id, now)?;
+            }
+            if repo.namespace == org {
+                permissions::give(tx, &repo, &Grantee::Team(team.id), role, now)?;
+            }
         }
     }
     Ok(())
@@ -289,7 +311,7 @@ both! {
         let (secret, chance) = (secrets.ours(READER), Arc::new(SeededChance::new(11)));
         let origin = Origin { door: "test", address: None, request_id: RequestId::random(&*chance) };
         let repos = ["devtable/shared", "buynlarge/orgrepo"];
-        let (mut carried, mut changed) = (0, 0);
+        let (mut carried, mut changed, mut most_teams) = (0, 0, 0);
         for round in 0..300 {
             let [about, other, moved] = [(); 3].map(|()| *chance.pick::<&str>(&repos));
             if chance.below(5) == 0 {
@@ -300,6 +322,7 @@ both! {
                 here.app.authenticate_token_for(&secret, &[TokenKind::App], Some(&soon), &origin).await;
             let caller = caller.unwrap();
             carried += usize::from(caller.ahead.is_some());
+            most_teams = most_teams.max(caller.principal.teams.len());
             if chance.below(2) == 0 {
                 let dice = Arc::clone(&chance);
                 here.db.write(move |tx| change_for_reader(tx, &dice, moved)).await.unwrap();
@@ -315,6 +338,7 @@ both! {
             }
         }
         assert!(carried > 50 && changed > 50, "{carried} carried, {changed} changed");
+        assert!(most_teams > 2, "of more teams than are looked at ahead");
         stored.close();
     }
 
