@@ -2,8 +2,9 @@
 //!
 //! Among a million facts, a look-up waits for the main memory twice: for its bucket, and for its
 //! fact. A processor goes on to what comes behind while it waits, and so waits for many lines at
-//! once, but not past a lock, which every look-up takes. So here all locks are taken first, then
-//! all buckets are looked at, and then all facts; after that each is found near ([`Glance::take`]).
+//! once, but not past a lock, which every look-up takes. So locks are taken first, then all buckets
+//! are looked at, and then all facts, those that they lead to among them; after that each is found
+//! near ([`Glance::take`], [`Table::take_along`]).
 
 use std::{
     hint::black_box,
