@@ -33,10 +33,18 @@ const MIGRATIONS: &[Migration] = &[
             include_str!("../migrations/postgres/0003_uses_of_tokens.sql"),
         ),
     },
+    Migration {
+        number: 4,
+        name: "audit_by_actor",
+        sql: Stmt::split(
+            include_str!("../migrations/sqlite/0004_audit_by_actor.sql"),
+            include_str!("../migrations/postgres/0004_audit_by_actor.sql"),
+        ),
+    },
 ];
 
 /// The newest version of the schema that this program knows.
-pub const NEWEST: i64 = 3;
+pub const NEWEST: i64 = 4;
 
 const TABLE: Stmt = Stmt::split(
     "CREATE TABLE IF NOT EXISTS migration (

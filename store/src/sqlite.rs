@@ -175,3 +175,23 @@ fn trouble(error: rusqlite::Error) -> StoreError {
         StoreError::Statement(Box::new(error))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn sqlite_is_compiled_with_what_is_used() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let mut options = connection.prepare("PRAGMA compile_options").unwrap();
+        let options: Vec<String> =
+            options.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+        for wanted in ["DEFAULT_MEMSTATUS=0", "DQS=0", "OMIT_LOAD_EXTENSION", "OMIT_SHARED_CACHE"] {
+            assert!(
+                options.iter().any(|option| option == wanted),
+                "{wanted} is not in {options:?}"
+            );
+        }
+        for unwanted in ["ENABLE_API_ARMOR", "ENABLE_MEMORY_MANAGEMENT", "ENABLE_STAT4"] {
+            assert!(options.iter().all(|option| option != unwanted), "{unwanted}");
+        }
+    }
+}
