@@ -22,6 +22,8 @@ use claviger_tests::{
 use serde_json::{Value, json};
 
 const WRITERS: usize = 8;
+/// How long answers are waited for that a dead program may have sent.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// What a writer was told, and what it was not told yet.
 #[derive(Clone, Debug, Default)]
@@ -232,7 +234,13 @@ async fn rounds(engine: Engine, rounds: usize) {
             tokio::time::sleep(pause).await;
             program.kill_now();
         };
-        tokio::join!(killing, join_all(working));
+        let mut working = Box::pin(join_all(working));
+        tokio::select! {
+            () = killing => {}
+            () = &mut working => panic!("nobody was answered any more, and it was not killed"),
+        }
+        // once in some hundred rounds the client waits on, without a connection, for the one that is dead
+        let _ = tokio::time::timeout(LAST_ANSWERS, working).await;
         program = Program::serve(folder.path(), &arguments);
         let admin = Visitor::again(&program, &session);
         for writer in &writers {
