@@ -187,8 +187,15 @@ impl World {
         (0..count).map(|next| (start + next * 7_919) % self.size.users).collect()
     }
 
-    /// A repository that the user may pull: his own, or one of his first team's.
+    /// A repository that the user may pull: his own, or one where his first team has the first
+    /// permission.
     pub(crate) fn repository_for(&self, user: u64, drawn: &Drawn) -> u64 {
+        self.repository_behind(user, 0, drawn)
+    }
+
+    /// A repository that the user may pull: his own, or one where so many other teams have their
+    /// permission before his first one, fewer than [`Size::TEAMS_ON_EACH`].
+    pub(crate) fn repository_behind(&self, user: u64, others: u64, drawn: &Drawn) -> u64 {
         if drawn.below(2) == 0 {
             return user;
         }
@@ -196,6 +203,7 @@ impl World {
         let (organisation, place) = (team / Size::TEAMS_EACH, team % Size::TEAMS_EACH);
         let organisations = self.size.organisations();
         let turns = self.size.users / organisations / Size::TEAMS_EACH;
+        let place = (place + Size::TEAMS_EACH - others) % Size::TEAMS_EACH;
         let turn = place + Size::TEAMS_EACH * drawn.below(turns);
         self.size.users + organisation + turn * organisations
     }

@@ -46,10 +46,33 @@ pub(crate) trait Keyed {
     /// The answer says nothing.
     fn touch(&self) -> u64;
 
-    /// The hash of the key of the fact, in another table with the same `state`, that is looked for as
-    /// soon as this one is found.
-    fn next(&self, _state: &State) -> Option<u64> {
+    /// The hash of the key of the fact, in another table with the same `state`, that is most likely
+    /// looked for as soon as this one is found.
+    fn next(&self, _state: &State) -> Option<Next<u64>> {
         None
+    }
+}
+
+/// What is looked for next, by the table that it is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next<T> {
+    Principal(T),
+    Team(T),
+}
+
+impl<T> Next<T> {
+    pub(crate) fn principal(self) -> Option<T> {
+        match self {
+            Self::Principal(next) => Some(next),
+            Self::Team(_) => None,
+        }
+    }
+
+    pub(crate) fn team(self) -> Option<T> {
+        match self {
+            Self::Team(next) => Some(next),
+            Self::Principal(_) => None,
+        }
     }
 }
 
@@ -104,6 +127,8 @@ struct Bucket<T> {
     facts: [Option<Arc<T>>; WAYS],
     /// Of each fact where the next one is looked for, without the high bits.
     leads: [[u8; 3]; WAYS],
+    /// Of each fact a bit: whether that is among teams.
+    to_teams: u8,
 }
 
 /// A fact on its way into a bucket.
@@ -337,7 +362,7 @@ impl<T: Keyed> Kept<T> {
 impl<T> Default for Bucket<T> {
     fn default() -> Self {
         let (facts, leads) = ([const { None }; WAYS], [[0; 3]; WAYS]);
-        Self { head: AtomicU64::new(0), facts, leads }
+        Self { head: AtomicU64::new(0), facts, leads, to_teams: 0 }
     }
 }
 
@@ -388,7 +413,8 @@ impl<T> Bucket<T> {
     fn lead(&self, way: usize) -> Lead {
         let [low, middle, high] = self.leads.get(way).copied().unwrap_or_default();
         let [top, ..] = (self.head.load(Relaxed) >> high_bits(way)).to_le_bytes();
-        Lead(u32::from_le_bytes([low, middle, high, top & 7]))
+        let to_team = self.to_teams >> way & 1;
+        Lead(u32::from_le_bytes([low, middle, high, top & 7 | to_team << 3]))
     }
 
     fn is_used(&self, way: usize) -> bool {
@@ -421,8 +447,9 @@ impl<T> Bucket<T> {
         (*place, *its) = (Some(fact), [low, middle, high]);
         let head = self.head.get_mut();
         *head &= !(0xff << (8 * way) | used_bit(way) | 7 << high_bits(way));
-        *head |= u64::from(mark) << (8 * way) | u64::from(top) << high_bits(way);
+        *head |= u64::from(mark) << (8 * way) | u64::from(top & 7) << high_bits(way);
         *head |= if used { used_bit(way) } else { 0 };
+        self.to_teams = self.to_teams & !(1 << way) | top >> 3 << way;
         None
     }
 }

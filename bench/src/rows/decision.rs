@@ -47,10 +47,12 @@ struct Question {
 }
 
 impl Question {
-    fn of(world: &World, token: u64) -> Outcome<Self> {
+    /// Behind so many other teams that of the user has its permission, if it is not his repository.
+    fn of(world: &World, token: u64, others: u64) -> Outcome<Self> {
         let user = token / Size::TOKENS_EACH;
         let drawn = Drawn::new("question", token);
-        let repository = world.repository_name(world.repository_for(user, &drawn)).parse()?;
+        let repository = world.repository_behind(user, others, &drawn);
+        let repository = world.repository_name(repository).parse()?;
         let (_, secret, minted) = world.token(token);
         // the scopes of the others have nothing to do with repositories
         let may = World::token_kind(token) == TokenKind::App;
@@ -74,7 +76,7 @@ impl Question {
 /// A question for each token, in an order without a pattern.
 fn questions(world: &World) -> Outcome<Vec<Question>> {
     let tokens = world.size.tokens();
-    (0..tokens).map(|number| Question::of(world, number * 7_919 % tokens)).collect()
+    (0..tokens).map(|number| Question::of(world, number * 7_919 % tokens, 0)).collect()
 }
 
 pub(crate) fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
@@ -249,13 +251,13 @@ fn cached(
     let count = if bench.quick { 20_000 } else { 200_000 };
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let tokens = thousands(questions.len() as f64);
-    let row = |what: &str, goal: Option<Goal>, run: &dyn Fn(&[Question]) -> f64| {
+    let row = |what: &str, others, goal: Option<Goal>, run: &dyn Fn(&[Question]) -> f64| {
         let (mut figures, mut yardsticks) = (Vec::new(), Vec::new());
         for round in 0..bench.rounds() {
             // what is asked lies in memory in the order in which it is: a client sends it, nobody looks it up
             let draw = |number| spread(round * count + number, questions.len()) as u64;
             let drawn: Outcome<Vec<_>> =
-                (0..count).map(|number| Question::of(&bench.world, draw(number))).collect();
+                (0..count).map(|number| Question::of(&bench.world, draw(number), others)).collect();
             let drawn = drawn?;
             let (figure, yardstick) =
                 in_turn(round, || asked(runtime, app, &drawn), || Ok(run(&drawn)))?;
@@ -273,10 +275,12 @@ fn cached(
         })
     };
     let maps = Maps::<1, 1, 1>::of(&bench.world, questions)?;
-    let beside_maps = row("", Some(CACHED_GOAL), &|drawn| maps.run(drawn))?;
+    let beside_maps = row("", 0, Some(CACHED_GOAL), &|drawn| maps.run(drawn))?;
+    // a repository leads to the team that was first let in, so the caller's is found later
+    let behind = row(", of the team let in second", 1, None, &|drawn| maps.run(drawn))?;
     // not before: they would drive others out of the processor's caches
     let maps = LargeMaps::of(&bench.world, questions)?;
-    let beside_large = row(", over maps as large as the facts", None, &|drawn| maps.run(drawn))?;
+    let beside_large = row(", over maps as large as the facts", 0, None, &|drawn| maps.run(drawn))?;
     let counted = questions.get(..count).unwrap_or(questions);
     let before = ALLOCATOR.stats().allocations;
     asked(runtime, app, counted)?;
@@ -285,6 +289,7 @@ fn cached(
     let each = allocations as f64 / counted.len() as f64;
     Ok(vec![
         beside_maps,
+        behind,
         beside_large,
         Row {
             id: "P4",

@@ -19,10 +19,7 @@ use super::{
     gather::Question,
     shelf::{Missing, Source},
 };
-use crate::table::{Glance, bring_buckets, bring_facts};
-
-/// How many teams are looked at ahead: nearly nobody is in more of one organisation.
-const TEAMS_AHEAD: usize = 2;
+use crate::table::{Glance, Next, bring_buckets, bring_facts};
 
 /// Which repository will be decided about when it is known who asks, if that is known already.
 pub type Soon<'a> = Option<&'a RepoName>;
@@ -97,17 +94,21 @@ impl Facts {
     /// The same, whatever comes in between.
     fn found_for(&self, lookup: &Lookup, name: &RepoName, as_of: AsOf) -> Option<Credentials> {
         let (tokens, repos) = (self.tokens.table(), self.repos.table());
-        let principals = self.principals.table();
+        let (principals, teams) = (self.principals.table(), self.teams.table());
         let known = (tokens.glance(lookup), repos.glance(name.as_bytes()));
         bring_buckets(&known);
-        // whom they lead to is looked at beside them
+        // what they lead to is looked at beside them
+        let from_token = known.0.as_ref().and_then(Glance::lead);
+        // who goes to his own namespace is looked at once
+        let from_repo =
+            known.1.as_ref().and_then(Glance::lead).filter(|to| Some(*to) != from_token);
         let along = (
-            principals.glance_along(known.0.as_ref().and_then(Glance::lead)),
-            principals.glance_along(known.1.as_ref().and_then(Glance::lead)),
+            principals.glance_along(from_token.and_then(Next::principal)),
+            principals.glance_along(from_repo.and_then(Next::principal)),
         );
-        let all = (known, along);
+        let all = (known, (along, teams.glance_along(from_repo.and_then(Next::team))));
         bring_facts(&all);
-        let ((token, repo), along) = all;
+        let ((token, repo), (along, team)) = all;
         let token = token?.take(lookup)?;
         let repo = repo.and_then(|repo| repo.take(name.as_bytes()));
         let principal = principals.take_along(along.0, &token.principal)?;
@@ -115,17 +116,17 @@ impl Facts {
         let org = home.filter(|home| home.kind == PrincipalKind::Org).map(|org| org.id);
         // a user may be disabled, and his namespace with him
         let host = home.filter(|home| org.is_none() && home.id != token.principal);
-        // the glance ends here in any case: nobody waits for a lock while he holds one
         let other = host.and_then(|host| principals.take_along(along.1, &host.id));
         let closed = match host {
             Some(_) => other.map(|other| !other.enabled),
             None => Some(org.is_none() && !principal.enabled),
         };
+        // no glance is left after this one: nobody waits for a lock while he holds one
+        let teams = self.teams_in(org, &principal, team);
         let owner = match principal.owner {
             Some(owner) => Some(self.principals.get(&owner)?),
             None => None,
         };
-        let teams = self.teams_in(org, &principal);
         let ahead = match (repo, teams, closed) {
             (Some(repo), Some(teams), Some(closed)) => Some(Ahead { repo, teams, closed }),
             _ => None,
@@ -133,24 +134,19 @@ impl Facts {
         Some(Credentials { token, principal: Some(principal), owner, ahead, as_of })
     }
 
-    /// The teams of `principal` in the organisation `org`; `None` when one is not remembered.
+    /// The teams of `principal` in the organisation `org`, of which `led` perhaps is one; `None` when
+    /// one is not remembered.
     fn teams_in(
         &self,
         org: Option<PrincipalId>,
         principal: &PrincipalFacts,
+        led: Option<Glance<'_, TeamFacts>>,
     ) -> Option<Few<Arc<TeamFacts>>> {
         let mut teams = Few::default();
         let Some(org) = org else { return Some(teams) };
         let mut his = principal.teams.iter().filter(|of| of.org == org).map(|of| of.team);
-        let ahead: [_; TEAMS_AHEAD] = std::array::from_fn(|_| his.next());
-        let known = ahead.map(|team| self.teams.table().glance(&team?));
-        bring_buckets(&known);
-        bring_facts(&known);
-        // these end here, too
-        let found = known.into_iter().zip(ahead).map_while(|(glance, team)| Some((glance, team?)));
-        for (glance, team) in found {
-            teams.extend([glance?.take(&team)?]);
-        }
+        let Some(first) = his.next() else { return Some(teams) };
+        teams.extend([self.teams.table().take_along(led, &first)?]);
         for team in his {
             teams.extend([self.teams.get(&team)?]);
         }

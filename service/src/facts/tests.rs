@@ -1,14 +1,19 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    hash::BuildHasher,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use claviger_domain::{
     Chance,
-    id::{PrincipalId, TeamId},
-    principal::TeamFacts,
-    role::OrgRole,
+    access::{Grant, Grantee},
+    id::{PrincipalId, RepoId, TeamId},
+    principal::{PrincipalKind, TeamFacts},
+    role::{OrgRole, RepoState, Role, Visibility},
 };
 use claviger_store::{Composed, Engine, Param, Query, Row, Stmt, StoreError};
 
 use super::{shelf::Source, *};
+use crate::table::{Keyed, Next};
 
 struct Ones(u8);
 impl Chance for Ones {
@@ -119,6 +124,34 @@ fn memory_stays_within_its_bound() {
     assert_eq!(usage.teams.read, 10_000);
 }
 
+fn acl(name: &str, kind: PrincipalKind, grants: &[Grantee]) -> RepoAcl {
+    let grants: Vec<_> = grants.iter().map(|to| Grant { to: *to, role: Role::Read }).collect();
+    RepoAcl {
+        id: RepoId::random(&Ones(2)),
+        name: name.parse().unwrap(),
+        namespace: NamespaceFacts { id: PrincipalId::random(&Ones(1)), kind },
+        visibility: Visibility::Private,
+        state: RepoState::Normal,
+        grants: grants.into_iter().collect(),
+    }
+}
+
+#[test]
+fn a_repository_leads_to_its_user_or_to_the_team_that_was_first_let_in() {
+    let state = State::default();
+    let grants = [
+        Grantee::Principal(PrincipalId::random(&Ones(3))),
+        Grantee::Team(TeamId::random(&Ones(4))),
+        Grantee::Team(TeamId::random(&Ones(5))),
+    ];
+    let next = |kind, grants| acl("aa/b", kind, grants).next(&state);
+    let user = state.hash_one(PrincipalId::random(&Ones(1)));
+    assert_eq!(next(PrincipalKind::User, &grants), Some(Next::Principal(user)));
+    let team = state.hash_one(TeamId::random(&Ones(4)));
+    assert_eq!(next(PrincipalKind::Org, &grants), Some(Next::Team(team)));
+    assert_eq!(next(PrincipalKind::Org, &grants[..1]), None);
+}
+
 /// V1: a key is the whole of what it stands for, so that no two facts share one: a lookup has 32
 /// bytes of a hash, ids are unique, and a repository's name is compared as it is.
 #[test]
@@ -129,18 +162,7 @@ fn no_two_names_share_a_fact() {
     ];
     for name in names {
         let mut source = Source::Both(&mut Nothing);
-        let id = claviger_domain::id::RepoId::random(&Count(AtomicU64::new(0)));
-        let acl = RepoAcl {
-            id,
-            name: name.parse().unwrap(),
-            namespace: NamespaceFacts {
-                id: PrincipalId::random(&Ones(1)),
-                kind: claviger_domain::principal::PrincipalKind::User,
-            },
-            visibility: claviger_domain::role::Visibility::Private,
-            state: claviger_domain::role::RepoState::Normal,
-            grants: [].into(),
-        };
+        let acl = acl(name, PrincipalKind::User, &[]);
         let mut asked = false;
         let key = name.as_bytes();
         let found = facts.repos.find(&facts.gate, facts.gate.now(), &mut source, key, |_, key| {

@@ -3,7 +3,7 @@
 use std::{hash::BuildHasher, mem::size_of};
 
 use claviger_domain::{
-    access::RepoAcl,
+    access::{Grantee, RepoAcl},
     id::{PrincipalId, TeamId},
     principal::{PrincipalFacts, PrincipalKind, TeamFacts},
     scope::Scope,
@@ -12,7 +12,7 @@ use claviger_domain::{
 use super::Lookup;
 use crate::{
     activity::NotedToken,
-    table::{AROUND, Keyed, State},
+    table::{AROUND, Keyed, Next, State},
 };
 
 /// Roughly the bytes of a fact, so that the bound on memory holds.
@@ -48,8 +48,8 @@ impl Keyed for NotedToken {
             ^ self.look_at_use()
     }
 
-    fn next(&self, state: &State) -> Option<u64> {
-        Some(state.hash_one(self.principal))
+    fn next(&self, state: &State) -> Option<Next<u64>> {
+        Some(Next::Principal(state.hash_one(self.principal)))
     }
 }
 
@@ -110,9 +110,14 @@ impl Keyed for RepoAcl {
             ^ self.name.as_bytes().len() as u64
     }
 
-    fn next(&self, state: &State) -> Option<u64> {
-        // an organisation is not looked at
-        let host = Some(self.namespace).filter(|home| home.kind != PrincipalKind::Org)?;
-        Some(state.hash_one(host.id))
+    fn next(&self, state: &State) -> Option<Next<u64>> {
+        if self.namespace.kind != PrincipalKind::Org {
+            return Some(Next::Principal(state.hash_one(self.namespace.id)));
+        }
+        // an organisation is not looked at, but a team of whoever asks is: a guess which
+        self.grants.iter().find_map(|grant| match grant.to {
+            Grantee::Team(team) => Some(Next::Team(state.hash_one(team))),
+            Grantee::Principal(_) => None,
+        })
     }
 }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{
-    Bucket, Kept, Keyed, Part, Table,
+    Bucket, Kept, Keyed, Next, Part, Table,
     place::{Lead, Mark, Place},
 };
 
@@ -88,7 +88,7 @@ impl<T: Keyed> Glance<'_, T> {
     }
 
     /// Where what is nearly always the fact leads to.
-    pub(crate) fn lead(&self) -> Option<Place> {
+    pub(crate) fn lead(&self) -> Option<Next<Place>> {
         let (bucket, way) = self.found()?;
         bucket.lead(way).place()
     }

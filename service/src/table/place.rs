@@ -1,5 +1,7 @@
 //! Where a fact belongs, and what of that fits into a few bits.
 
+use super::Next;
+
 /// The hash of a key, and so where its fact belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place(pub(super) u64);
@@ -28,7 +30,7 @@ impl Place {
 /// looked at before what leads there is read. A hint and nothing more; zero is none.
 ///
 /// Seven bits of the mark, six of the part, fourteen of the bucket: of more than three million facts
-/// it leads to some only.
+/// it leads to some only. Above them a bit says in which table.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Lead(pub(super) u32);
 
@@ -36,21 +38,30 @@ impl Lead {
     pub(super) const MARK: u8 = 0x7f;
     const PART: u32 = 0x3f;
     const BUCKET: u32 = 0x3fff;
+    const TO_TEAM: u32 = 1 << 27;
 
-    pub(super) fn to(hash: u64) -> Self {
+    pub(super) fn to(next: Next<u64>) -> Self {
+        let (hash, table) = match next {
+            Next::Principal(hash) => (hash, 0),
+            Next::Team(hash) => (hash, Self::TO_TEAM),
+        };
         let [mark, part, low, high, ..] = hash.to_le_bytes().map(u32::from);
         Self(
             mark & u32::from(Self::MARK)
                 | (part & Self::PART) << 7
-                | ((low | high << 8) & Self::BUCKET) << 13,
+                | ((low | high << 8) & Self::BUCKET) << 13
+                | table,
         )
     }
 
-    pub(super) fn place(self) -> Option<Place> {
+    pub(super) fn place(self) -> Option<Next<Place>> {
         let Self(bits) = self;
         let (mark, part, bucket) =
             (bits & u32::from(Self::MARK), bits >> 7 & Self::PART, bits >> 13 & Self::BUCKET);
-        (bits != 0).then_some(Place(u64::from(mark | part << 8 | bucket << 16)))
+        let place = Place(u64::from(mark | part << 8 | bucket << 16));
+        let next =
+            if bits & Self::TO_TEAM == 0 { Next::Principal(place) } else { Next::Team(place) };
+        (bits != 0).then_some(next)
     }
 }
 

@@ -27,9 +27,14 @@ impl Keyed for Fact {
     }
 
     /// The fact whose key is the value.
-    fn next(&self, state: &State) -> Option<u64> {
-        Some(state.hash_one(self.value))
+    fn next(&self, state: &State) -> Option<Next<u64>> {
+        Some(next(self.value, state.hash_one(self.value)))
     }
+}
+
+/// What `key` is found as, if it is looked for next.
+fn next(key: u32, hash: u64) -> Next<u64> {
+    if key.is_multiple_of(2) { Next::Principal(hash) } else { Next::Team(hash) }
 }
 
 /// A table that is the same in each run.
@@ -198,7 +203,7 @@ fn a_fact_leads_to_the_next_one_wherever_it_was_moved() {
     }
     let (mut led, mut right) = (0, 0);
     for key in 0..count {
-        let next = if key % 3 == 0 { (key + 2) % count } else { (key + 1) % count };
+        let to = if key % 3 == 0 { (key + 2) % count } else { (key + 1) % count };
         let glance = table.glance(&key).unwrap();
         // seldom it is another one with the same mark
         if glance.fact().is_none_or(|fact| fact.key != key) {
@@ -207,9 +212,10 @@ fn a_fact_leads_to_the_next_one_wherever_it_was_moved() {
         led += 1;
         let along = glance.lead();
         drop(glance);
-        assert_eq!(along, Lead::to(table.place(&next).0).place());
-        let along = table.glance_along(along).unwrap();
-        right += u32::from(along.fact().is_some_and(|fact| fact.key == next));
+        assert_eq!(along, Lead::to(next(to, table.place(&to).0)).place());
+        let Some(Next::Principal(along) | Next::Team(along)) = along else { unreachable!() };
+        let along = table.glance_along(Some(along)).unwrap();
+        right += u32::from(along.fact().is_some_and(|fact| fact.key == to));
     }
     assert!(led > count * 9 / 10 && right > led * 8 / 10, "{led} {right}");
 }
@@ -221,7 +227,11 @@ fn a_wrong_lead_finds_the_right_fact() {
         table.keep(fact(key, key + 1));
     }
     for key in 0..100 {
-        for along in [None, Lead::to(0).place(), Lead::to(table.place(&(key + 7)).0).place()] {
+        let other = table.place(&(key + 7)).0;
+        for lead in
+            [Lead::default(), Lead::to(Next::Principal(0)), Lead::to(Next::Principal(other))]
+        {
+            let along = lead.place().and_then(Next::principal);
             let found = table.take_along(table.glance_along(along), &key);
             assert_eq!(found.map(|fact| fact.value), Some(key + 1));
         }

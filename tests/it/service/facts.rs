@@ -338,7 +338,7 @@ both! {
             }
         }
         assert!(carried > 50 && changed > 50, "{carried} carried, {changed} changed");
-        assert!(most_teams > 2, "of more teams than are looked at ahead");
+        assert!(most_teams > 2, "of more teams than a repository leads to");
         stored.close();
     }
 
