@@ -216,7 +216,7 @@ impl KeyRing {
     }
 
     /// What a token's secret proves; `None` when it is not ours, damaged or forged, which costs
-    /// one MAC and no look-up.
+    /// one hash, one MAC and no look-up.
     pub fn verify(&self, text: &str) -> Option<Verified> {
         // held for a microsecond, and written to after a rotation alone
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);

@@ -47,7 +47,7 @@ struct Question {
 }
 
 impl Question {
-    /// Behind so many other teams that of the user has its permission, if it is not his repository.
+    /// About a repository of the user, or one where `others` teams have a permission before his.
     fn of(world: &World, token: u64, others: u64) -> Outcome<Self> {
         let user = token / Size::TOKENS_EACH;
         let drawn = Drawn::new("question", token);
